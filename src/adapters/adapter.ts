@@ -1,0 +1,33 @@
+import type {
+  Connection,
+  DatagramSocket,
+  Listener,
+  NetAddress,
+  TcpConnectOptions,
+  TcpListenOptions,
+  UnixConnectOptions,
+  UnixListenOptions,
+} from "../socket.ts";
+
+/** An option that is there after `open.ts` filled in the defaults. */
+type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
+
+/** {@linkcode ListenOptions} as an adapter gets them: checked and complete. */
+export type CheckedListen =
+  | Filled<TcpListenOptions, "transport" | "hostname" | "backlog">
+  | Filled<UnixListenOptions, "backlog">;
+
+/** {@linkcode ConnectOptions} as an adapter gets them: checked and complete. */
+export type CheckedConnect =
+  | Filled<TcpConnectOptions, "transport" | "hostname">
+  | UnixConnectOptions;
+
+/** What a runtime needs to have to carry the interface. */
+export interface Adapter {
+  /** Whether this is the runtime. */
+  readonly here: boolean;
+  /** What these throw may be the runtime's own: `open.ts` translates it. */
+  listen(options: CheckedListen): Listener | Promise<Listener>;
+  connect(options: CheckedConnect): Promise<Connection>;
+  bind(address: NetAddress): Promise<DatagramSocket>;
+}

@@ -1,0 +1,326 @@
+import type { SocketError, SocketErrorCode } from "../errors.ts";
+import {
+  type AbortOptions,
+  type Address,
+  type Connection,
+  formatAddress,
+  type PipeOptions,
+} from "../socket.ts";
+import { fault, toFault } from "./fault.ts";
+import { onAbort } from "./inbox.ts";
+import { readableOf, writableOf } from "./streams.ts";
+
+const encoder = new TextEncoder();
+/** Shared by every send that the runtime takes whole at once. */
+const DONE = Promise.resolve();
+
+interface QueuedSend extends PromiseWithResolvers<void> {
+  /** `null` is the FIN. */
+  data: Uint8Array | null;
+}
+
+/**
+ * A connection but for its system calls: who may receive, in which order sends
+ * go out, what an end, an error, an abort and a close mean.
+ *
+ * An adapter extends it: it answers `read`, `write`, `finish` and `release`,
+ * and reports what comes by `push` or `forward`, `end` and `fail`.
+ */
+export abstract class BaseConnection implements Connection {
+  readonly localAddr: Address;
+  readonly remoteAddr: Address;
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  #closed = false;
+  /** What broke the connection, for every later call. */
+  #failure: SocketError | null = null;
+
+  /** Bytes that came before somebody asked for them. */
+  #chunks: Uint8Array[] = [];
+  #ended = false;
+  /** The `recv`, or with a destination the `pipeTo`, that waits. */
+  #receiver: PromiseWithResolvers<Uint8Array | null> | null = null;
+  #maxBytes = 0;
+  #destination: BaseConnection | null = null;
+
+  #finished: Promise<void> | null = null;
+  #sending = false;
+  #sends: QueuedSend[] | null = null;
+
+  #readable: ReadableStream<Uint8Array> | null = null;
+  #writable: WritableStream<Uint8Array> | null = null;
+
+  constructor(localAddr: Address, remoteAddr: Address) {
+    this.localAddr = localAddr;
+    this.remoteAddr = remoteAddr;
+  }
+
+  /** Somebody waits and nothing is queued: start or resume reading. */
+  protected abstract read(maxBytes: number): void;
+  /**
+   * Sends all of it, one call at a time; no promise where the runtime took it
+   * at once. Adds to `bytesSent` as bytes go, so that a slow send shows.
+   */
+  protected abstract write(data: Uint8Array): Promise<void> | void;
+  /** Sends the FIN. */
+  protected abstract finish(): Promise<void> | void;
+  /** Closes the socket; a `write` under way must settle, however. */
+  protected abstract release(): void;
+
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
+  }
+
+  recv(
+    maxBytes = 65536,
+    options?: AbortOptions,
+  ): Promise<Uint8Array | null> {
+    if (!Number.isInteger(maxBytes) || maxBytes < 1) {
+      return Promise.reject(invalidMaxBytes(maxBytes));
+    }
+    const signal = options?.signal;
+    const refusal = this.#cannotReceive();
+    if (refusal !== null) return Promise.reject(refusal);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#chunks.length > 0) return Promise.resolve(this.#take(maxBytes));
+    if (this.#ended) return Promise.resolve(null);
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const receiver = this.#await(signal);
+    this.#maxBytes = maxBytes;
+    this.read(maxBytes);
+    return receiver.promise;
+  }
+
+  send(data: Uint8Array | string): Promise<void> {
+    if (typeof data === "string") data = encoder.encode(data);
+    else if (!(data instanceof Uint8Array)) {
+      return Promise.reject(
+        new TypeError(
+          `Cannot send ${typeof data}: expected Uint8Array or string`,
+        ),
+      );
+    }
+    return this.transmit(data) ?? DONE;
+  }
+
+  async pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
+    const signal = options?.signal;
+    if (destination instanceof BaseConnection) {
+      const refusal = this.#cannotReceive();
+      if (refusal !== null) throw refusal;
+      signal?.throwIfAborted();
+      await this.#relay(destination, this.#await(signal));
+    } else {
+      for (let data; (data = await this.recv(65536, { signal })) !== null;) {
+        await destination.send(data);
+      }
+    }
+    if (!options?.preventClose) await destination.closeWrite();
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#fault("EBADF", "end"));
+    // After a failure nobody is left to tell; `recv` and `send` report it.
+    return this.#finished ??= this.#failure === null
+      ? this.#inTurn(null)
+      : DONE;
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return DONE;
+    this.#closed = true;
+    this.#chunks = [];
+    const sends = this.#sends?.splice(0) ?? [];
+    this.release();
+    this.#settle()?.reject(this.#fault("EBADF", "receive"));
+    for (const send of sends) send.reject(this.#fault("EBADF", "send"));
+    return DONE;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Whether a `recv` or a `pipeTo` waits: nothing else should be read. */
+  get wanted(): boolean {
+    return this.#receiver !== null;
+  }
+
+  /** Whether what comes goes to `forward` instead of `push`. */
+  get relaying(): boolean {
+    return this.#destination !== null;
+  }
+
+  /** Bytes came: to the waiting `recv`, or into the queue. They are ours. */
+  push(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    this.#chunks.push(chunk);
+    if (this.#receiver !== null && this.#destination === null) {
+      this.#settle()!.resolve(this.#take(this.#maxBytes));
+    }
+  }
+
+  /** Relays bytes; no promise where the destination took them at once. */
+  forward(chunk: Uint8Array): Promise<void> | void {
+    this.bytesReceived += chunk.length;
+    return this.#destination!.transmit(chunk);
+  }
+
+  /** The destination failed: the relay is over, this connection is not. */
+  abandon(error: unknown): void {
+    this.#settle()?.reject(error);
+  }
+
+  /** The peer ended its side. */
+  end(): void {
+    if (this.#closed) return;
+    this.#ended = true;
+    if (this.#chunks.length === 0) this.#settle()?.resolve(null);
+  }
+
+  /** The connection broke. The first error is the one that is reported. */
+  fail(error: unknown): void {
+    if (this.#closed) return;
+    this.#failure ??= toFault(error, this.#cannot("receive"));
+    this.#settle()?.reject(this.#failure);
+  }
+
+  /** `send` as relays use it: no promise where none is needed. */
+  transmit(data: Uint8Array): Promise<void> | void {
+    const refusal = this.#cannotSend();
+    if (refusal !== null) return Promise.reject(refusal);
+    if (this.#sending) return this.#inTurn(data);
+    let writing: Promise<void> | void;
+    try {
+      writing = this.write(data);
+    } catch (error) {
+      return Promise.reject(this.#sendFailed(error));
+    }
+    if (writing !== undefined) return this.#hold(writing);
+  }
+
+  /** Waits behind the sends under way. */
+  #inTurn(data: Uint8Array | null): Promise<void> {
+    if (!this.#sending) return this.#hold(this.#start(data));
+    const send: QueuedSend = { ...Promise.withResolvers<void>(), data };
+    (this.#sends ??= []).push(send);
+    return send.promise;
+  }
+
+  async #start(data: Uint8Array | null): Promise<void> {
+    await (data === null ? this.finish() : this.write(data));
+  }
+
+  /** Keeps later sends waiting until this one is through. */
+  async #hold(writing: Promise<void>): Promise<void> {
+    this.#sending = true;
+    try {
+      await writing;
+    } catch (error) {
+      throw this.#sendFailed(error);
+    } finally {
+      this.#sending = false;
+      const next = this.#sends?.shift();
+      if (next !== undefined) {
+        this.#hold(this.#start(next.data)).then(next.resolve, next.reject);
+      }
+    }
+  }
+
+  #sendFailed(error: unknown): SocketError {
+    if (this.#closed) return this.#fault("EBADF", "send");
+    const failure = toFault(error, this.#cannot("send"));
+    // A reset ends both directions, whichever call meets it first.
+    if (failure.code === "ECONNRESET") this.fail(failure);
+    return failure;
+  }
+
+  async #relay(
+    destination: BaseConnection,
+    receiver: PromiseWithResolvers<Uint8Array | null>,
+  ): Promise<void> {
+    this.#destination = destination;
+    // What is queued goes first; nothing is read meanwhile.
+    while (this.#chunks.length > 0 && this.#receiver === receiver) {
+      try {
+        await destination.transmit(this.#take(65536));
+      } catch (error) {
+        this.abandon(error);
+      }
+    }
+    if (this.#receiver === receiver) {
+      if (this.#ended) this.end();
+      else if (this.#failure !== null) this.fail(this.#failure);
+      else this.read(65536);
+    }
+    await receiver.promise;
+  }
+
+  #await(
+    signal: AbortSignal | undefined,
+  ): PromiseWithResolvers<Uint8Array | null> {
+    const receiver = Promise.withResolvers<Uint8Array | null>();
+    this.#receiver = receiver;
+    if (signal !== undefined) {
+      onAbort(signal, receiver.promise, () => {
+        this.#settle();
+        receiver.reject(signal.reason);
+      });
+    }
+    return receiver;
+  }
+
+  /** Takes the receiver off; the caller settles it. */
+  #settle(): PromiseWithResolvers<Uint8Array | null> | null {
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    this.#destination = null;
+    return receiver;
+  }
+
+  /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
+  #take(maxBytes: number): Uint8Array {
+    let chunk = this.#chunks[0];
+    if (chunk.length <= maxBytes) {
+      this.#chunks.shift();
+    } else {
+      this.#chunks[0] = chunk.subarray(maxBytes);
+      chunk = chunk.slice(0, maxBytes);
+    }
+    this.bytesReceived += chunk.length;
+    return chunk;
+  }
+
+  #cannotReceive(): SocketError | null {
+    if (this.#closed) return this.#fault("EBADF", "receive");
+    if (this.#receiver !== null) return this.#fault("EBUSY", "receive");
+    return null;
+  }
+
+  #cannotSend(): SocketError | null {
+    if (this.#closed) return this.#fault("EBADF", "send");
+    if (this.#finished !== null) return this.#fault("EPIPE", "send");
+    return this.#failure;
+  }
+
+  #cannot(doing: string): string {
+    return `Cannot ${doing}, peer ${formatAddress(this.remoteAddr)}`;
+  }
+
+  #fault(code: SocketErrorCode, doing: string): SocketError {
+    return fault(code, this.#cannot(doing));
+  }
+}
+
+function invalidMaxBytes(maxBytes: unknown): Error {
+  const message =
+    `Cannot receive ${maxBytes} bytes: expected an integer above 0`;
+  return typeof maxBytes === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
+}

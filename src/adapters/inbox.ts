@@ -1,0 +1,61 @@
+/**
+ * What has arrived and nobody took yet, or who waits for what has not arrived:
+ * the queue behind `accept` and `recvFrom`. First come, first served.
+ */
+export class Inbox<T> {
+  #items: T[] = [];
+  #waiting = new Set<PromiseWithResolvers<T>>();
+  #closed: Error | undefined;
+
+  /** How many items wait to be taken. */
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** Whether a `take` waits for an item. */
+  get wanted(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  put(item: T): void {
+    for (const waiter of this.#waiting) {
+      this.#waiting.delete(waiter);
+      return waiter.resolve(item);
+    }
+    this.#items.push(item);
+  }
+
+  take(signal?: AbortSignal): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#items.length > 0) return Promise.resolve(this.#items.shift()!);
+    const waiter = Promise.withResolvers<T>();
+    this.#waiting.add(waiter);
+    if (signal !== undefined) {
+      onAbort(signal, waiter.promise, () => {
+        this.#waiting.delete(waiter);
+        waiter.reject(signal.reason);
+      });
+    }
+    return waiter.promise;
+  }
+
+  /** Ends it: every `take`, waiting or later, rejects; returns what is left. */
+  close(reason: Error): T[] {
+    this.#closed ??= reason;
+    for (const waiter of this.#waiting) waiter.reject(this.#closed);
+    this.#waiting.clear();
+    return this.#items.splice(0);
+  }
+}
+
+/** Calls `give` when the signal aborts, unless `promise` has settled before. */
+export function onAbort(
+  signal: AbortSignal,
+  promise: Promise<unknown>,
+  give: () => void,
+): void {
+  signal.addEventListener("abort", give, { once: true });
+  const forget = () => signal.removeEventListener("abort", give);
+  promise.then(forget, forget);
+}

@@ -1,0 +1,82 @@
+import {
+  type AbortOptions,
+  type Address,
+  type Connection,
+  formatAddress,
+  type Listener,
+} from "../socket.ts";
+import { fault } from "./fault.ts";
+import { Inbox } from "./inbox.ts";
+
+/**
+ * A listener but for its system calls: the queue, its order, its end.
+ * An adapter extends it, and hands connections to `put`.
+ */
+export abstract class BaseListener implements Listener {
+  abstract readonly addr: Address;
+  readonly #inbox = new Inbox<Connection>();
+  #closed: Promise<void> | undefined;
+
+  /** An `accept` waits: see that `put` follows. */
+  protected abstract wake(): void;
+  /** Frees the address. */
+  protected abstract release(): Promise<void> | void;
+
+  async accept(options?: AbortOptions): Promise<Connection> {
+    const connection = this.#inbox.take(options?.signal);
+    if (this.#inbox.wanted) this.wake();
+    return await connection;
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const where = formatAddress(this.addr);
+    const queued = this.#inbox.close(
+      fault("EBADF", `Cannot accept on ${where}`),
+    );
+    await this.release();
+    for (const connection of queued) await connection.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void> {
+    while (this.#closed === undefined) {
+      let connection;
+      try {
+        connection = await this.accept();
+      } catch (error) {
+        // Closed while waiting: the end of the loop, not a fault in it.
+        if (this.#closed !== undefined) return;
+        throw error;
+      }
+      yield connection;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Whether an `accept` waits. */
+  get wanted(): boolean {
+    return this.#inbox.wanted;
+  }
+
+  /** How many connections wait for an `accept`. */
+  get queued(): number {
+    return this.#inbox.size;
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** A connection came: to the first waiting `accept`, or into the queue. */
+  put(connection: Connection): void {
+    if (this.closed) connection.close();
+    else this.#inbox.put(connection);
+  }
+}

@@ -1,0 +1,30 @@
+import type { Connection } from "../socket.ts";
+
+/** `recv` as a stream: reads when it is asked to, never ahead. */
+export function readableOf(
+  connection: Connection,
+): ReadableStream<Uint8Array> {
+  const cancelled = new AbortController();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const data = await connection.recv(65536, { signal: cancelled.signal });
+      if (data === null) controller.close();
+      else controller.enqueue(data);
+    },
+    cancel(reason) {
+      // The sending side lives on; only the connection's own end ends it.
+      cancelled.abort(reason);
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** `send` as a stream: its `ready` is the backpressure. */
+export function writableOf(
+  connection: Connection,
+): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    write: (data) => connection.send(data),
+    close: () => connection.closeWrite(),
+    abort: () => connection.close(),
+  });
+}

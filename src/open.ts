@@ -1,0 +1,231 @@
+import type {
+  Adapter,
+  CheckedConnect,
+  CheckedListen,
+} from "./adapters/adapter.ts";
+import { bun } from "./adapters/bun.ts";
+import { deno } from "./adapters/deno.ts";
+import { fault, toFault } from "./adapters/fault.ts";
+import { onAbort } from "./adapters/inbox.ts";
+import {
+  type BindOptions,
+  type Connection,
+  type ConnectOptions,
+  type DatagramSocket,
+  formatAddress,
+  type Listener,
+  type ListenOptions,
+  type NetAddress,
+} from "./socket.ts";
+
+const adapter: Adapter | undefined = [deno, bun].find(({ here }) => here);
+
+/**
+ * Listens for connections.
+ *
+ * Rejects with `TypeError` or `RangeError` for wrong options, otherwise with
+ * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, `ENOENT`
+ * (the folder of a Unix socket), or `ENOTSUP` for what this runtime cannot do.
+ *
+ * @param options Where; TCP on 127.0.0.1 unless it says otherwise.
+ * @returns The listener, bound and ready for clients.
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, listen } from "@parley/echo";
+ *
+ * await using listener = await listen({ port: 0 });
+ * console.log(`listening on ${formatAddress(listener.addr)}`);
+ * ```
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const checked = checkListen(options);
+  return await attempt(
+    `Cannot listen on ${target(checked)}`,
+    (runtime) => runtime.listen(checked),
+  );
+}
+
+/**
+ * Connects to a server.
+ *
+ * Rejects with `TypeError` or `RangeError` for wrong options, with
+ * `signal.reason` when aborted, otherwise with `SocketError`: `ECONNREFUSED`,
+ * `ENOTFOUND`, `ETIMEDOUT`, `EHOSTUNREACH`, `EACCES`, `ENOENT` (no such Unix
+ * socket), `EMFILE`, `EPROTO` (TLS).
+ *
+ * @param options Where; TCP to 127.0.0.1 unless it says otherwise.
+ * @returns The connection, with TLS after a verified handshake.
+ *
+ * @example
+ * ```ts
+ * import { connect, serveEcho } from "@parley/echo";
+ *
+ * await using server = await serveEcho({ port: 0 });
+ * if (server.addr.transport !== "tcp") throw new Error("Not TCP");
+ * await using conn = await connect({
+ *   port: server.addr.port,
+ *   signal: AbortSignal.timeout(5000),
+ * });
+ * await conn.send("hello");
+ * ```
+ */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const checked = checkConnect(options);
+  const { signal } = checked;
+  signal?.throwIfAborted();
+  const opening = attempt(
+    `Cannot connect to ${target(checked)}`,
+    (runtime) => runtime.connect(checked),
+  );
+  return await (signal === undefined ? opening : abortable(opening, signal));
+}
+
+/**
+ * Opens a UDP socket.
+ *
+ * Rejects with `TypeError` or `RangeError` for wrong options, otherwise with
+ * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`.
+ *
+ * @param options Where; 127.0.0.1 unless it says otherwise.
+ * @returns The socket, ready to receive.
+ *
+ * @example
+ * ```ts
+ * import { bind } from "@parley/echo";
+ *
+ * await using socket = await bind({ port: 0 });
+ * await socket.sendTo("to myself", socket.addr);
+ * const [data] = await socket.recvFrom();
+ * console.log(data.length); // 9
+ * ```
+ */
+export async function bind(options: BindOptions): Promise<DatagramSocket> {
+  const address = checkBind(options);
+  return await attempt(
+    `Cannot bind ${formatAddress(address)}`,
+    (runtime) => runtime.bind(address),
+  );
+}
+
+async function attempt<T>(
+  doing: string,
+  open: (runtime: Adapter) => T | Promise<T>,
+): Promise<T> {
+  if (adapter === undefined) {
+    throw fault("ENOTSUP", doing, undefined, "run it on Deno or on Bun");
+  }
+  try {
+    return await open(adapter);
+  } catch (error) {
+    throw toFault(error, doing);
+  }
+}
+
+/** Not every runtime can give up connecting: then the late one is closed. */
+function abortable(
+  opening: Promise<Connection>,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { promise, resolve, reject } = Promise.withResolvers<Connection>();
+  onAbort(signal, promise, () => reject(signal.reason));
+  opening.then((connection) => {
+    if (signal.aborted) connection.close();
+    else resolve(connection);
+  }, reject);
+  return promise;
+}
+
+function target(options: CheckedListen | CheckedConnect): string {
+  return formatAddress(
+    options.transport === "unix"
+      ? options
+      : { ...options, transport: options.transport },
+  );
+}
+
+function checkListen(options: ListenOptions): CheckedListen {
+  checkTransport(options, ["tcp", "unix"]);
+  const backlog = options.backlog ?? 511;
+  checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
+  if (options.transport === "unix") {
+    checkPath(options.path);
+    if (options.mode !== undefined) {
+      checkInteger("mode", options.mode, 0, 0o777);
+    }
+    return { ...options, backlog };
+  }
+  const hostname = checkHostname(options.hostname);
+  checkInteger("port", options.port, 0, 65535);
+  return { ...options, transport: "tcp", hostname, backlog };
+}
+
+function checkConnect(options: ConnectOptions): CheckedConnect {
+  checkTransport(options, ["tcp", "unix"]);
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError("Invalid signal: expected an AbortSignal");
+  }
+  if (options.transport === "unix") {
+    checkPath(options.path);
+    return options;
+  }
+  const hostname = checkHostname(options.hostname);
+  checkInteger("port", options.port, 1, 65535);
+  return { ...options, transport: "tcp", hostname };
+}
+
+function checkBind(options: BindOptions): NetAddress {
+  checkTransport(options, ["udp"]);
+  const hostname = checkHostname(options.hostname);
+  checkInteger("port", options.port, 0, 65535);
+  return { transport: "udp", hostname, port: options.port };
+}
+
+function checkTransport(
+  options: { transport?: string },
+  known: string[],
+): void {
+  if (options === null || typeof options !== "object") {
+    throw new TypeError(`Invalid options: expected an object, got ${options}`);
+  }
+  const { transport } = options;
+  if (transport !== undefined && !known.includes(transport)) {
+    const names = known.map((name) => `"${name}"`).join(" or ");
+    throw new TypeError(`Invalid transport "${transport}": expected ${names}`);
+  }
+}
+
+function checkHostname(hostname: string = "127.0.0.1"): string {
+  if (typeof hostname !== "string" || hostname === "") {
+    throw new TypeError(
+      `Invalid hostname "${hostname}": expected a name or an IP address`,
+    );
+  }
+  // As URLs write IPv6.
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+function checkPath(path: string): void {
+  if (typeof path !== "string" || path === "" || path.includes("\0")) {
+    throw new TypeError(`Invalid path "${path}": expected a file name`);
+  }
+}
+
+function checkInteger(
+  name: string,
+  value: number,
+  least: number,
+  most: number,
+): void {
+  if (typeof value !== "number") {
+    throw new TypeError(
+      `Invalid ${name} ${JSON.stringify(value)}: expected a number`,
+    );
+  }
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(
+      `Invalid ${name} ${value}: expected an integer from ${least} to ${most}`,
+    );
+  }
+}
