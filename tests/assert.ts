@@ -1,0 +1,36 @@
+// The assertions in use: those of @std/assert, or the same few over
+// `node:assert` where JSR cannot be reached.
+import nodeAssert from "node:assert/strict";
+
+/** The assertions that the suite uses. */
+interface Assertions {
+  assert(condition: unknown, message?: string): asserts condition;
+  assertEquals<T>(actual: T, expected: T, message?: string): void;
+  assertRejects<E extends Error>(
+    act: () => Promise<unknown>,
+    type: abstract new (...args: never[]) => E,
+  ): Promise<E>;
+}
+
+const overNode: Assertions = {
+  assert(condition, message) {
+    nodeAssert.ok(condition, message);
+  },
+  assertEquals(actual, expected, message) {
+    nodeAssert.deepStrictEqual(actual, expected, message);
+  },
+  async assertRejects(act, type) {
+    try {
+      await act();
+    } catch (error) {
+      if (error instanceof type) return error;
+      throw error;
+    }
+    nodeAssert.fail(`Expected a rejection with ${type.name}`);
+  },
+};
+
+const { assert, assertEquals, assertRejects }: Assertions = await import(
+  "@std/assert"
+).catch(() => overNode);
+export { assert, assertEquals, assertRejects };

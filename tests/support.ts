@@ -1,0 +1,225 @@
+// What the tests share: the transports, a connected pair, other programs.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { describe, it } from "node:test";
+import {
+  type Address,
+  connect,
+  type Connection,
+  type ConnectOptions,
+  listen,
+  type Listener,
+  type ListenOptions,
+} from "../mod.ts";
+import { assertEquals } from "./assert.ts";
+
+/** One way to carry a stream, with a fresh place for each listener. */
+export interface Transport {
+  name: string;
+  listenOptions(): ListenOptions;
+  /** How a client reaches the listener at this address. */
+  connectOptions(addr: Address): ConnectOptions;
+}
+
+export const transports: Transport[] = [
+  {
+    name: "TCP/IPv4",
+    listenOptions: () => ({ hostname: "127.0.0.1", port: 0 }),
+    connectOptions: (addr) => ({ hostname: "127.0.0.1", port: portOf(addr) }),
+  },
+  {
+    name: "TCP/IPv6",
+    listenOptions: () => ({ hostname: "::1", port: 0 }),
+    connectOptions: (addr) => ({ hostname: "::1", port: portOf(addr) }),
+  },
+];
+
+export function portOf(addr: Address): number {
+  if (addr.transport === "unix") throw new TypeError("A Unix path has no port");
+  return addr.port;
+}
+
+/** Declares a behaviour once, and tests it over every transport. */
+export function behaves(
+  behaviour: string,
+  test: (transport: Transport) => Promise<void>,
+): void {
+  describe(behaviour, () => {
+    for (const transport of transports) {
+      it(transport.name, { timeout: 30_000 }, () => test(transport));
+    }
+  });
+}
+
+/** Both ends of one connection, closed together with their listener. */
+export interface Pair extends AsyncDisposable {
+  listener: Listener;
+  client: Connection;
+  server: Connection;
+}
+
+export async function pair(transport: Transport): Promise<Pair> {
+  const listener = await listen(transport.listenOptions());
+  const [client, server] = await Promise.all([
+    connect(transport.connectOptions(listener.addr)),
+    listener.accept(),
+  ]);
+  return {
+    listener,
+    client,
+    server,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([client.close(), server.close(), listener.close()]);
+    },
+  };
+}
+
+/** Receives until the peer ends. */
+export async function recvAll(conn: Connection): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for (let data; (data = await conn.recv()) !== null;) chunks.push(data);
+  return concat(chunks);
+}
+
+/** Receives exactly this many bytes. */
+export async function recvExactly(
+  conn: Connection,
+  length: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for (let left = length; left > 0;) {
+    const data = await conn.recv(left);
+    if (data === null) throw new Error(`Ended with ${left} bytes missing`);
+    chunks.push(data);
+    left -= data.length;
+  }
+  return concat(chunks);
+}
+
+export function concat(chunks: Uint8Array[]): Uint8Array {
+  const total = chunks.reduce((sum, { length }) => sum + length, 0);
+  const all = new Uint8Array(total);
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return all;
+}
+
+export function text(data: Uint8Array | null): string {
+  return new TextDecoder().decode(data ?? undefined);
+}
+
+/** Bytes that show a loss, a repetition or a swap: no short period. */
+export function pattern(length: number, seed = 1): Uint8Array {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let state = seed >>> 0 || 1;
+  for (let i = 0; i < words.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[i] = state;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}
+
+/** Asserts with a message that stays readable for megabytes. */
+export function assertSameBytes(
+  actual: Uint8Array,
+  expected: Uint8Array,
+): void {
+  assertEquals(actual.length, expected.length, "Lengths differ");
+  const at = actual.findIndex((byte, i) => byte !== expected[i]);
+  assertEquals(at, -1, `Bytes differ at ${at}`);
+}
+
+/** Lets events that are due happen, without a guess at their time. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > deadline) {
+      throw new Error(`Not in time: ${condition}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** A runtime to run examples and peers with: its name and command line. */
+export interface Runtime {
+  name: "deno" | "bun";
+  command: string[];
+}
+
+const here = "Bun" in globalThis ? "bun" : "deno";
+
+function runtime(name: Runtime["name"], ...run: string[]): Runtime {
+  if (name === here) return { name, command: [process.execPath, ...run] };
+  const installed = spawnSync(name, ["--version"]).status === 0;
+  const command = installed ? [name] : ["npx", "-y", name];
+  return { name, command: [...command, ...run] };
+}
+
+export const bun = runtime("bun");
+export const deno = runtime("deno", "run", "-A", "--no-check");
+export const runtimes: Runtime[] = [deno, bun];
+
+/** A program under way: its lines one by one, its end. */
+export interface Program extends AsyncDisposable {
+  readonly process: ChildProcess;
+  /** The next line of its standard output. */
+  line(): Promise<string>;
+  /** Standard output, standard error and status, when it has ended. */
+  ended: Promise<{ stdout: string; stderr: string; status: number | null }>;
+}
+
+export function start(command: string[]): Program {
+  const [name, ...args] = command;
+  const child = spawn(name, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (data) => stdout += data);
+  child.stderr.on("data", (data) => stderr += data);
+  const lines = createInterface({ input: child.stdout })
+    [Symbol.asyncIterator]();
+  const ended = new Promise<
+    { stdout: string; stderr: string; status: number | null }
+  >(
+    (resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (status) => resolve({ stdout, stderr, status }));
+    },
+  );
+  return {
+    process: child,
+    ended,
+    async line() {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${command.join(" ")} ended: ${stderr}`);
+      return value;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Runs a program to its end; one that fails fails the test. */
+export async function output(command: string[]): Promise<string> {
+  await using program = start(command);
+  const { stdout, stderr, status } = await program.ended;
+  if (status !== 0) throw new Error(`Status ${status}: ${stderr}`);
+  return stdout;
+}
+
+/** Runs a Python program that has `socket` and its arguments at hand. */
+export function python(script: string, ...args: (string | number)[]): string[] {
+  const prelude = "import socket, struct, sys, threading\n" +
+    "args = sys.argv[1:]\nsocket.setdefaulttimeout(20)\n";
+  return ["python3", "-c", prelude + script, ...args.map(String)];
+}
