@@ -30,7 +30,8 @@ const overNode: Assertions = {
   },
 };
 
-const { assert, assertEquals, assertRejects }: Assertions = await import(
-  "@std/assert"
-).catch(() => overNode);
-export { assert, assertEquals, assertRejects };
+const chosen: Assertions = await import("@std/assert").catch(() => overNode);
+
+export const assert: Assertions["assert"] = chosen.assert;
+export const assertEquals: Assertions["assertEquals"] = chosen.assertEquals;
+export const assertRejects: Assertions["assertRejects"] = chosen.assertRejects;

@@ -1,4 +1,5 @@
 // What the tests share: the transports, a connected pair, other programs.
+import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -11,8 +12,10 @@ import {
   listen,
   type Listener,
   type ListenOptions,
+  SocketError,
+  type SocketErrorCode,
 } from "../mod.ts";
-import { assertEquals } from "./assert.ts";
+import { assertEquals, assertRejects } from "./assert.ts";
 
 /** One way to carry a stream, with a fresh place for each listener. */
 export interface Transport {
@@ -131,8 +134,9 @@ export function assertSameBytes(
   expected: Uint8Array,
 ): void {
   assertEquals(actual.length, expected.length, "Lengths differ");
+  if (Buffer.compare(actual, expected) === 0) return;
   const at = actual.findIndex((byte, i) => byte !== expected[i]);
-  assertEquals(at, -1, `Bytes differ at ${at}`);
+  throw new Error(`Bytes differ at ${at}`);
 }
 
 /** Lets events that are due happen, without a guess at their time. */
@@ -222,4 +226,14 @@ export function python(script: string, ...args: (string | number)[]): string[] {
   const prelude = "import socket, struct, sys, threading\n" +
     "args = sys.argv[1:]\nsocket.setdefaulttimeout(20)\n";
   return ["python3", "-c", prelude + script, ...args.map(String)];
+}
+
+/** Asserts that a call rejects with a SocketError of this code. */
+export async function assertRejectsWith(
+  code: SocketErrorCode,
+  act: () => Promise<unknown>,
+): Promise<SocketError> {
+  const error = await assertRejects(act, SocketError);
+  assertEquals(error.code, code);
+  return error;
 }
