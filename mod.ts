@@ -3,6 +3,7 @@ export { SocketError, type SocketErrorCode } from "./src/errors.ts";
 export {
   type AbortOptions,
   type Address,
+  type AddressOf,
   type BindOptions,
   type Connection,
   type ConnectOptions,

@@ -4,7 +4,7 @@ import {
   type ServeOptions,
   type Server,
 } from "./serve.ts";
-import type { Connection } from "./socket.ts";
+import type { AddressOf, Connection } from "./socket.ts";
 
 /**
  * The handler that sends back every byte until the peer ends (RFC 862).
@@ -39,6 +39,8 @@ export async function echo(conn: Connection): Promise<void> {
  * console.log(server.addr);
  * ```
  */
-export function serveEcho(options: ServeOptions): Promise<Server> {
+export function serveEcho<Options extends ServeOptions>(
+  options: Options,
+): Promise<Server<AddressOf<Options>>> {
   return serve(options, echo);
 }

@@ -4,7 +4,7 @@ import {
   type ServeOptions,
   type Server,
 } from "./serve.ts";
-import type { Connection } from "./socket.ts";
+import type { AddressOf, Connection } from "./socket.ts";
 
 /**
  * What to say: text, bytes, or a function of the connection and, where the
@@ -106,8 +106,8 @@ export type ServeGreetingOptions = ServeOptions & GreetingOptions & {
  * console.log(server.addr);
  * ```
  */
-export async function serveGreeting(
-  options: ServeGreetingOptions,
-): Promise<Server> {
+export async function serveGreeting<Options extends ServeGreetingOptions>(
+  options: Options,
+): Promise<Server<AddressOf<Options>>> {
   return await serve(options, greeting(options.message, options));
 }

@@ -8,6 +8,7 @@ import { deno } from "./adapters/deno.ts";
 import { fault, toFault } from "./adapters/fault.ts";
 import { onAbort } from "./adapters/inbox.ts";
 import {
+  type AddressOf,
   type BindOptions,
   type Connection,
   type ConnectOptions,
@@ -38,12 +39,14 @@ const adapter: Adapter | undefined = [deno, bun].find(({ here }) => here);
  * console.log(`listening on ${formatAddress(listener.addr)}`);
  * ```
  */
-export async function listen(options: ListenOptions): Promise<Listener> {
+export async function listen<Options extends ListenOptions>(
+  options: Options,
+): Promise<Listener<AddressOf<Options>>> {
   const checked = checkListen(options);
   return await attempt(
     `Cannot listen on ${target(checked)}`,
     (runtime) => runtime.listen(checked),
-  );
+  ) as Listener<AddressOf<Options>>;
 }
 
 /**
@@ -62,7 +65,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
  * import { connect, serveEcho } from "@parley/echo";
  *
  * await using server = await serveEcho({ port: 0 });
- * if (server.addr.transport !== "tcp") throw new Error("Not TCP");
  * await using conn = await connect({
  *   port: server.addr.port,
  *   signal: AbortSignal.timeout(5000),
@@ -220,7 +222,7 @@ function checkInteger(
 ): void {
   if (typeof value !== "number") {
     throw new TypeError(
-      `Invalid ${name} ${JSON.stringify(value)}: expected a number`,
+      `Invalid ${name} "${value}": expected a number`,
     );
   }
   if (!Number.isInteger(value) || value < least || value > most) {

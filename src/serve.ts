@@ -2,6 +2,7 @@ import { SocketError } from "./errors.ts";
 import { listen } from "./open.ts";
 import {
   type Address,
+  type AddressOf,
   type Connection,
   formatAddress,
   type Listener,
@@ -111,9 +112,9 @@ export interface ShutdownOptions {
 }
 
 /** A running server. `await using` shuts it down with a second's grace. */
-export interface Server extends AsyncDisposable {
+export interface Server<A extends Address = Address> extends AsyncDisposable {
   /** The bound address. */
-  readonly addr: Address;
+  readonly addr: A;
   /** Resolves when the server has stopped and no connection is left. */
   readonly finished: Promise<void>;
   /**
@@ -145,10 +146,10 @@ export interface Server extends AsyncDisposable {
  * console.log(server.addr);
  * ```
  */
-export async function serve(
-  options: ServeOptions,
+export async function serve<Options extends ServeOptions>(
+  options: Options,
   handler: Handler,
-): Promise<Server> {
+): Promise<Server<AddressOf<Options>>> {
   checkServe(options, handler);
   options.signal?.throwIfAborted();
   const listener = await listen(options);
@@ -175,10 +176,10 @@ interface Guest {
   deadline: number;
 }
 
-class StreamServer implements Server {
-  readonly addr: Address;
+class StreamServer<A extends Address> implements Server<A> {
+  readonly addr: A;
   readonly finished: Promise<void>;
-  readonly #listener: Listener;
+  readonly #listener: Listener<A>;
   readonly #options: ServeOptions;
   readonly #handler: Handler;
   readonly #maxConnections: number;
@@ -199,7 +200,7 @@ class StreamServer implements Server {
   /** Wakes who waits for a connection to be gone, or for the shutdown. */
   #departure = Promise.withResolvers<void>();
 
-  constructor(listener: Listener, options: ServeOptions, handler: Handler) {
+  constructor(listener: Listener<A>, options: ServeOptions, handler: Handler) {
     this.addr = listener.addr;
     this.#listener = listener;
     this.#options = options;

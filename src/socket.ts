@@ -19,6 +19,11 @@ export interface UnixAddress {
 /** Where a socket is: the real one, after names and port 0 are resolved. */
 export type Address = NetAddress | UnixAddress;
 
+/** The kind of address that these options lead to. */
+export type AddressOf<Options> = Options extends { transport: "unix" }
+  ? UnixAddress
+  : NetAddress;
+
 /**
  * Writes an address the usual way.
  *
@@ -154,16 +159,16 @@ export interface PipeOptions extends AbortOptions {
  * import { connect, listen } from "@parley/echo";
  *
  * await using listener = await listen({ port: 0 });
- * if (listener.addr.transport !== "tcp") throw new Error("Not TCP");
  * await using client = await connect({ port: listener.addr.port });
  * await using server = await listener.accept();
  * await client.send("hello");
  * console.log(new TextDecoder().decode(await server.recv() ?? undefined));
  * ```
  */
-export interface Listener extends AsyncDisposable, AsyncIterable<Connection> {
+export interface Listener<A extends Address = Address>
+  extends AsyncDisposable, AsyncIterable<Connection> {
   /** The bound address, its port real even if 0 was asked for. */
-  readonly addr: Address;
+  readonly addr: A;
   /**
    * Waits for the next connection; several waiting calls are served in order.
    * Rejects with `EBADF` once the listener is closed.
@@ -186,7 +191,6 @@ export interface Listener extends AsyncDisposable, AsyncIterable<Connection> {
  * import { connect, serveEcho } from "@parley/echo";
  *
  * await using server = await serveEcho({ port: 0 });
- * if (server.addr.transport !== "tcp") throw new Error("Not TCP");
  * await using conn = await connect({ port: server.addr.port });
  * await conn.send("hello");
  * await conn.closeWrite();
@@ -203,7 +207,7 @@ export interface Connection extends AsyncDisposable {
   /** Bytes that the runtime has taken from `send`, `pipeTo` and `writable`. */
   readonly bytesSent: number;
   /** `recv` as a web stream; made, and reading, only when used. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** `send` as a web stream; closing it is `closeWrite()`, aborting `close()`. */
   readonly writable: WritableStream<Uint8Array>;
   /**
@@ -216,7 +220,10 @@ export interface Connection extends AsyncDisposable {
    *
    * @param maxBytes The most to return, 65536 unless given.
    */
-  recv(maxBytes?: number, options?: AbortOptions): Promise<Uint8Array | null>;
+  recv(
+    maxBytes?: number,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer> | null>;
   /**
    * Sends all of it, a string as UTF-8; resolves once the runtime has taken
    * every byte, so awaiting it is the backpressure. Leave the array alone
@@ -263,7 +270,9 @@ export interface Connection extends AsyncDisposable {
  * ```
  */
 export interface DatagramSocket
-  extends AsyncDisposable, AsyncIterable<[Uint8Array, NetAddress]> {
+  extends
+    AsyncDisposable,
+    AsyncIterable<[Uint8Array<ArrayBuffer>, NetAddress]> {
   /** The bound address, its port real even if 0 was asked for. */
   readonly addr: NetAddress;
   /** Datagrams thrown away because nobody received them in time. */
@@ -272,7 +281,9 @@ export interface DatagramSocket
    * Waits for the next datagram, whole, and who sent it; an empty one is one.
    * Rejects with `EBADF` once the socket is closed.
    */
-  recvFrom(options?: AbortOptions): Promise<[Uint8Array, NetAddress]>;
+  recvFrom(
+    options?: AbortOptions,
+  ): Promise<[Uint8Array<ArrayBuffer>, NetAddress]>;
   /**
    * Sends one datagram; `to.hostname` may be a name. Rejects with `EMSGSIZE`
    * above 65507 bytes, `EAFNOSUPPORT` for the other IP version, `ENOTFOUND`

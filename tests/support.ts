@@ -20,7 +20,8 @@ import { assertEquals, assertRejects } from "./assert.ts";
 /** One way to carry a stream, with a fresh place for each listener. */
 export interface Transport {
   name: string;
-  listenOptions(): ListenOptions;
+  /** Where to listen: anywhere, or again at the address of a listener. */
+  listenOptions(at?: Address): ListenOptions;
   /** How a client reaches the listener at this address. */
   connectOptions(addr: Address): ConnectOptions;
 }
@@ -28,12 +29,15 @@ export interface Transport {
 export const transports: Transport[] = [
   {
     name: "TCP/IPv4",
-    listenOptions: () => ({ hostname: "127.0.0.1", port: 0 }),
+    listenOptions: (at) => ({
+      hostname: "127.0.0.1",
+      port: at ? portOf(at) : 0,
+    }),
     connectOptions: (addr) => ({ hostname: "127.0.0.1", port: portOf(addr) }),
   },
   {
     name: "TCP/IPv6",
-    listenOptions: () => ({ hostname: "::1", port: 0 }),
+    listenOptions: (at) => ({ hostname: "::1", port: at ? portOf(at) : 0 }),
     connectOptions: (addr) => ({ hostname: "::1", port: portOf(addr) }),
   },
 ];
@@ -79,7 +83,9 @@ export async function pair(transport: Transport): Promise<Pair> {
 }
 
 /** Receives until the peer ends. */
-export async function recvAll(conn: Connection): Promise<Uint8Array> {
+export async function recvAll(
+  conn: Connection,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   for (let data; (data = await conn.recv()) !== null;) chunks.push(data);
   return concat(chunks);
@@ -89,7 +95,7 @@ export async function recvAll(conn: Connection): Promise<Uint8Array> {
 export async function recvExactly(
   conn: Connection,
   length: number,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   for (let left = length; left > 0;) {
     const data = await conn.recv(left);
@@ -100,7 +106,7 @@ export async function recvExactly(
   return concat(chunks);
 }
 
-export function concat(chunks: Uint8Array[]): Uint8Array {
+export function concat(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const total = chunks.reduce((sum, { length }) => sum + length, 0);
   const all = new Uint8Array(total);
   let offset = 0;
@@ -116,7 +122,7 @@ export function text(data: Uint8Array | null): string {
 }
 
 /** Bytes that show a loss, a repetition or a swap: no short period. */
-export function pattern(length: number, seed = 1): Uint8Array {
+export function pattern(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4));
   let state = seed >>> 0 || 1;
   for (let i = 0; i < words.length; i++) {

@@ -54,7 +54,7 @@ const handlers = {
   open(socket: BunSocket): void {
     (socket.data as { adopt(socket: BunSocket): void }).adopt(socket);
   },
-  data(socket: BunSocket, chunk: Uint8Array): void {
+  data(socket: BunSocket, chunk: Uint8Array<ArrayBuffer>): void {
     (socket.data as BunConnection).arrived(chunk);
   },
   end(socket: BunSocket): void {
@@ -112,7 +112,7 @@ class BunConnection extends BaseConnection {
   }
 
   /** Bytes came. Bun reads on by itself, so a lack of interest is a pause. */
-  arrived(chunk: Uint8Array): void {
+  arrived(chunk: Uint8Array<ArrayBuffer>): void {
     if (this.relaying) {
       const full = this.forward(chunk);
       if (full !== undefined) this.#holdBack(full);

@@ -14,6 +14,9 @@ const encoder = new TextEncoder();
 /** Shared by every send that the runtime takes whole at once. */
 const DONE = Promise.resolve();
 
+type Bytes = Uint8Array<ArrayBuffer>;
+type Receiver = PromiseWithResolvers<Bytes | null>;
+
 interface QueuedSend extends PromiseWithResolvers<void> {
   /** `null` is the FIN. */
   data: Uint8Array | null;
@@ -37,10 +40,10 @@ export abstract class BaseConnection implements Connection {
   #failure: SocketError | null = null;
 
   /** Bytes that came before somebody asked for them. */
-  #chunks: Uint8Array[] = [];
+  #chunks: Bytes[] = [];
   #ended = false;
   /** The `recv`, or with a destination the `pipeTo`, that waits. */
-  #receiver: PromiseWithResolvers<Uint8Array | null> | null = null;
+  #receiver: Receiver | null = null;
   #maxBytes = 0;
   #destination: BaseConnection | null = null;
 
@@ -48,7 +51,7 @@ export abstract class BaseConnection implements Connection {
   #sending = false;
   #sends: QueuedSend[] | null = null;
 
-  #readable: ReadableStream<Uint8Array> | null = null;
+  #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
   constructor(localAddr: Address, remoteAddr: Address) {
@@ -68,7 +71,7 @@ export abstract class BaseConnection implements Connection {
   /** Closes the socket; a `write` under way must settle, however. */
   protected abstract release(): void;
 
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Bytes> {
     return this.#readable ??= readableOf(this);
   }
 
@@ -79,7 +82,7 @@ export abstract class BaseConnection implements Connection {
   recv(
     maxBytes = 65536,
     options?: AbortOptions,
-  ): Promise<Uint8Array | null> {
+  ): Promise<Bytes | null> {
     if (!Number.isInteger(maxBytes) || maxBytes < 1) {
       return Promise.reject(invalidMaxBytes(maxBytes));
     }
@@ -157,7 +160,7 @@ export abstract class BaseConnection implements Connection {
   }
 
   /** Bytes came: to the waiting `recv`, or into the queue. They are ours. */
-  push(chunk: Uint8Array): void {
+  push(chunk: Bytes): void {
     if (this.#closed) return;
     this.#chunks.push(chunk);
     if (this.#receiver !== null && this.#destination === null) {
@@ -242,7 +245,7 @@ export abstract class BaseConnection implements Connection {
 
   async #relay(
     destination: BaseConnection,
-    receiver: PromiseWithResolvers<Uint8Array | null>,
+    receiver: Receiver,
   ): Promise<void> {
     this.#destination = destination;
     // What is queued goes first; nothing is read meanwhile.
@@ -263,8 +266,8 @@ export abstract class BaseConnection implements Connection {
 
   #await(
     signal: AbortSignal | undefined,
-  ): PromiseWithResolvers<Uint8Array | null> {
-    const receiver = Promise.withResolvers<Uint8Array | null>();
+  ): Receiver {
+    const receiver: Receiver = Promise.withResolvers();
     this.#receiver = receiver;
     if (signal !== undefined) {
       onAbort(signal, receiver.promise, () => {
@@ -276,7 +279,7 @@ export abstract class BaseConnection implements Connection {
   }
 
   /** Takes the receiver off; the caller settles it. */
-  #settle(): PromiseWithResolvers<Uint8Array | null> | null {
+  #settle(): Receiver | null {
     const receiver = this.#receiver;
     this.#receiver = null;
     this.#destination = null;
@@ -284,7 +287,7 @@ export abstract class BaseConnection implements Connection {
   }
 
   /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
-  #take(maxBytes: number): Uint8Array {
+  #take(maxBytes: number): Bytes {
     let chunk = this.#chunks[0];
     if (chunk.length <= maxBytes) {
       this.#chunks.shift();

@@ -47,7 +47,7 @@ class DenoConnection extends BaseConnection {
   #reading = false;
   #maxBytes = 0;
   #size = SMALLEST_BUFFER;
-  #buffer: Uint8Array | null = null;
+  #buffer: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(socket: DenoSocket, local: Address, remote: Address) {
     super(local, remote);
@@ -79,7 +79,7 @@ class DenoConnection extends BaseConnection {
     }
   }
 
-  #bufferToFill(): Uint8Array {
+  #bufferToFill(): Uint8Array<ArrayBuffer> {
     this.#buffer ??= new Uint8Array(this.#size);
     const size = this.relaying ? this.#size : this.#maxBytes;
     return size < this.#buffer.length
@@ -88,7 +88,10 @@ class DenoConnection extends BaseConnection {
   }
 
   /** Small reads are copied out of the buffer, large ones take it along. */
-  #handOut(buffer: Uint8Array, n: number): Uint8Array {
+  #handOut(
+    buffer: Uint8Array<ArrayBuffer>,
+    n: number,
+  ): Uint8Array<ArrayBuffer> {
     if (n < this.#buffer!.length / 2) return buffer.slice(0, n);
     this.#buffer = null;
     return buffer.subarray(0, n);
@@ -130,7 +133,8 @@ class DenoListener extends BaseListener {
   readonly addr: Address;
   readonly #server: DenoServer;
   readonly #options: CheckedListen;
-  #accepting = false;
+  #waking = false;
+  #accepting: Promise<DenoSocket> | undefined;
 
   constructor(server: DenoServer, options: CheckedListen) {
     super();
@@ -140,29 +144,32 @@ class DenoListener extends BaseListener {
   }
 
   protected wake(): void {
-    if (!this.#accepting) this.#acceptOn();
+    if (!this.#waking) this.#acceptOn();
   }
 
   /** Accepts while somebody waits; the rest waits in the kernel. */
   async #acceptOn(): Promise<void> {
-    this.#accepting = true;
+    this.#waking = true;
     for (let pause = 0; this.wanted;) {
       try {
-        this.put(connectionOf(await this.#server.accept(), this.#options));
+        this.#accepting = this.#server.accept();
+        this.put(connectionOf(await this.#accepting, this.#options));
         pause = 0;
       } catch {
         if (this.closed) break;
-        // One peer that was gone before it was accepted costs nothing; when
+        // A peer that was gone before it was accepted costs nothing; but when
         // descriptors are short, trying again at once would only spin.
         await new Promise((resolve) => setTimeout(resolve, pause));
         pause = Math.min(1000, pause * 2 || 5);
       }
     }
-    this.#accepting = false;
+    this.#waking = false;
   }
 
-  protected release(): void {
+  protected async release(): Promise<void> {
     this.#server.close();
+    // An accept under way keeps the address until it has been cancelled.
+    await this.#accepting?.catch(() => {});
   }
 }
 

@@ -3,9 +3,9 @@ import type { Connection } from "../socket.ts";
 /** `recv` as a stream: reads when it is asked to, never ahead. */
 export function readableOf(
   connection: Connection,
-): ReadableStream<Uint8Array> {
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   const cancelled = new AbortController();
-  return new ReadableStream<Uint8Array>({
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       const data = await connection.recv(65536, { signal: cancelled.signal });
       if (data === null) controller.close();

@@ -1,0 +1,380 @@
+// The examples as users run them: as processes of both runtimes, with the
+// Python programs that they must serve unchanged.
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { connect, formatAddress, listen, SocketError } from "../mod.ts";
+import { assert, assertEquals } from "./assert.ts";
+import {
+  deno,
+  output,
+  portOf,
+  type Program,
+  python,
+  recvAll,
+  recvExactly,
+  runtimes,
+  start,
+  text,
+} from "./support.ts";
+
+const options = { timeout: 60_000 };
+
+function example(name: string): string {
+  return fileURLToPath(new URL(`../examples/${name}.ts`, import.meta.url));
+}
+
+/** Waits for the one line that a server prints; returns the port in it. */
+async function ready(server: Program, host = "127.0.0.1"): Promise<number> {
+  const line = await server.line();
+  const port = line.slice(line.lastIndexOf(":") + 1);
+  assertEquals(line, `listening on ${host}:${Number(port)}`);
+  return Number(port);
+}
+
+async function assertPrints(command: string[], stdout: string): Promise<void> {
+  await using program = start(command);
+  assertEquals(await program.ended, { stdout, stderr: "", status: 0 });
+}
+
+/** Asserts one line on standard error, which says this, and a failure. */
+async function assertFails(command: string[], says: string): Promise<void> {
+  await using program = start(command);
+  const { stdout, stderr, status } = await program.ended;
+  const call = command.slice(-2).join(" ");
+  assertEquals(stdout, "", call);
+  assert(status !== null && status > 0, `${call}: status ${status}`);
+  assert(/^[^\n]+\n$/.test(stderr), `${call}: not one line:\n${stderr}`);
+  assert(stderr.includes(says), `${call}: ${stderr}`);
+}
+
+/** Waits until a server that was told to stop takes no clients any more. */
+async function refused(port: number): Promise<void> {
+  for (;;) {
+    try {
+      const conn = await connect({ port });
+      await conn.close();
+    } catch (error) {
+      assert(error instanceof SocketError);
+      assertEquals(error.code, "ECONNREFUSED");
+      return;
+    }
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  try {
+    await (await listen({ port })).close();
+    return true;
+  } catch (error) {
+    if (error instanceof SocketError && error.code === "EADDRINUSE") {
+      return false;
+    }
+    throw error;
+  }
+}
+
+async function freePort(): Promise<number> {
+  await using listener = await listen({ port: 0 });
+  return portOf(listener.addr);
+}
+
+for (const runtime of runtimes) {
+  const command = (name: string, ...args: string[]) => [
+    ...runtime.command,
+    example(name),
+    ...args,
+  ];
+  const serving = (name: string, ...args: string[]) =>
+    start(command(name, "--port", "0", ...args));
+
+  describe(`examples on ${runtime.name}`, () => {
+    for (const name of ["echo", "greeting"]) {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+        it(`${name}.ts logs and ends on ${signal}`, options, async () => {
+          await using server = serving(name);
+          const port = await ready(server);
+          const peers: string[] = [];
+          for (let i = 0; i < 3; i++) {
+            await using conn = await connect({ port });
+            await conn.closeWrite();
+            await recvAll(conn);
+            peers.push(formatAddress(conn.localAddr));
+          }
+          server.process.kill(signal);
+          const { stdout, stderr, status } = await server.ended;
+          assertEquals(stdout, `listening on 127.0.0.1:${port}\n`);
+          const lines = stderr.split("\n");
+          assertEquals(lines.pop(), "");
+          assertEquals(lines.length, 3, stderr);
+          lines.forEach((line, i) => assert(line.includes(peers[i]), stderr));
+          assertEquals(status, 0);
+        });
+      }
+    }
+
+    it("a client may finish after the signal", options, async () => {
+      await using server = serving("echo");
+      const port = await ready(server);
+      await using conn = await connect({ port });
+      await conn.send("early");
+      await recvExactly(conn, 5);
+      server.process.kill("SIGTERM");
+      await refused(port);
+      await conn.send("late");
+      await conn.closeWrite();
+      assertEquals(text(await recvAll(conn)), "late");
+      assertEquals((await server.ended).status, 0);
+    });
+
+    it("an idle client does not keep it for ever", options, async () => {
+      await using echo = serving("echo");
+      await using greeting = serving("greeting", "--when", "message");
+      await Promise.all([echo, greeting].map(async (server) => {
+        await using conn = await connect({ port: await ready(server) });
+        const begin = performance.now();
+        server.process.kill("SIGINT");
+        assertEquals(await conn.recv(), null);
+        assertEquals((await server.ended).status, 0);
+        const seconds = (performance.now() - begin) / 1000;
+        assert(seconds < 10, `${seconds} s`);
+      }));
+    });
+
+    it("a second signal ends it at once", options, async () => {
+      await using server = serving("echo");
+      const port = await ready(server);
+      await using conn = await connect({ port });
+      server.process.kill("SIGINT");
+      await refused(port);
+      const begin = performance.now();
+      server.process.kill("SIGINT");
+      assertEquals(await conn.recv(), null);
+      assertEquals((await server.ended).status, 0);
+      const seconds = (performance.now() - begin) / 1000;
+      assert(seconds < 3, `${seconds} s`);
+    });
+
+    it("a port in use is one line", options, async () => {
+      await using server = serving("echo");
+      const port = String(await ready(server));
+      for (const name of ["echo", "greeting"]) {
+        await assertFails(command(name, "--port", port), "EADDRINUSE");
+      }
+    });
+
+    it("the port of an ended server is free at once", options, async () => {
+      const port = await freePort();
+      for (let i = 0; i < 2; i++) {
+        // The greeting server closes first: TIME_WAIT is on its side.
+        await using server = start(command("greeting", "--port", String(port)));
+        assertEquals(await ready(server), port);
+        await using conn = await connect({ port });
+        assertEquals(text(await recvAll(conn)), "Hello, client!");
+        await conn.close();
+        server.process.kill("SIGTERM");
+        assertEquals((await server.ended).status, 0);
+      }
+    });
+
+    it("a wrong argument is one line", options, async () => {
+      await Promise.all([
+        ...["abc", "70000", "", "1.5", "-1"].map((port) =>
+          assertFails(command("echo", `--port=${port}`), "port")
+        ),
+        assertFails(command("echo", "--nope"), "--nope"),
+        assertFails(command("echo", "extra"), "extra"),
+        assertFails(command("greeting", "--when", "never"), "--when"),
+        assertFails(command("client", "--port", "0"), "port"),
+        assertFails(command("http_get", "--port", "x"), "port"),
+      ]);
+    });
+
+    it("a value that looks like a flag is one line", options, async () => {
+      await assertFails(command("echo", "--port", "-1"), "--port");
+    });
+
+    it("a server that is not there is one line", options, async () => {
+      const port = String(await freePort());
+      for (const name of ["client", "http_get"]) {
+        await assertFails(command(name, "--port", port), "ECONNREFUSED");
+      }
+    });
+
+    it("--hostname takes names and IPv6", options, async () => {
+      await using local = serving("echo", "--hostname", "localhost");
+      await ready(local);
+      await using server = serving("echo", "--hostname", "::1");
+      const port = await ready(server, "[::1]");
+      await assertPrints(
+        command("client", "--hostname", "::1", "--port", String(port)),
+        "Hello, world",
+      );
+    });
+
+    it("client.ts prints what comes back", options, async () => {
+      await using server = serving("echo");
+      const port = String(await ready(server));
+      const long = Array.from({ length: 16_667 }, (_, i) => i + 100_000);
+      const messages = [
+        "",
+        "Hello\n",
+        "Grüße, 世界 👋",
+        "-dash",
+        long.join("").slice(0, 100_000),
+      ];
+      await assertPrints(command("client", "--port", port), "Hello, world");
+      for (const message of messages) {
+        await assertPrints(
+          command("client", "--port", port, `--message=${message}`),
+          message,
+        );
+      }
+    });
+
+    it("http_get.ts prints the response", options, async () => {
+      await using server = start(python(`
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{self.path} {self.headers['Host']} ".encode() + b"x" * 1000000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+`));
+      const port = await server.line();
+      for (const path of ["/", "/a/b?c=d"]) {
+        const response = await output(
+          command("http_get", "--port", port, "--path", path),
+        );
+        const end = response.indexOf("\r\n\r\n");
+        const head = response.slice(0, end).split("\r\n");
+        const body = response.slice(end + 4);
+        assertEquals(head[0], "HTTP/1.0 200 OK");
+        assertEquals(body.slice(0, -1e6), `${path} 127.0.0.1:${port} `);
+        assert(body.endsWith("x".repeat(1e6)), `${body.length} characters`);
+      }
+    });
+
+    it("http_get.ts names an IPv6 host in brackets", options, async () => {
+      await using server = start(python(`
+s = socket.create_server(("::1", 0), family=socket.AF_INET6)
+print(s.getsockname()[1], flush=True)
+conn = s.accept()[0]
+conn.sendall(conn.recv(1024))
+conn.close()
+`));
+      const port = await server.line();
+      const request = await output(
+        command("http_get", "--hostname", "::1", "--port", port),
+      );
+      assert(request.includes(`\r\nHost: [::1]:${port}\r\n`), request);
+    });
+
+    it("greeting.ts takes --message", options, async () => {
+      const message = "Grüße 👋\n";
+      await using server = serving("greeting", "--message", message);
+      const port = await ready(server);
+      await using conn = await connect({ port });
+      assertEquals(text(await recvAll(conn)), message);
+    });
+
+    for (const [name, port] of [["echo", 65432], ["greeting", 8080]] as const) {
+      it(`${name}.ts listens on ${port} by default`, options, async () => {
+        if (!await isFree(port)) {
+          console.log(`Skipped: port ${port} is in use`);
+          return;
+        }
+        await using server = start(command(name));
+        assertEquals(await ready(server), port);
+        const hello = `
+s = socket.socket()
+s.connect(("localhost", ${port}))
+s.sendall(b"Hello, client!")
+print(s.recv(1024))
+`;
+        assertEquals(await output(python(hello)), "b'Hello, client!'\n");
+        if (name === "echo") {
+          await assertPrints(command("client"), "Hello, world");
+        }
+      });
+    }
+  });
+}
+
+describe("permissions on Deno", () => {
+  const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
+  const only = (...args: string[]) => [
+    ...run,
+    "--no-check",
+    "--no-prompt",
+    ...args,
+  ];
+
+  for (const name of ["echo", "greeting"]) {
+    it(`${name}.ts needs its own address only`, options, async () => {
+      const port = await freePort();
+      await using server = start(only(
+        `--allow-net=127.0.0.1:${port}`,
+        example(name),
+        `--port=${port}`,
+      ));
+      assertEquals(await ready(server), port);
+      await using conn = await connect({ port });
+      await conn.send("Hello, client!");
+      await conn.closeWrite();
+      assertEquals(text(await recvAll(conn)), "Hello, client!");
+      server.process.kill("SIGINT");
+      assertEquals((await server.ended).status, 0);
+    });
+  }
+
+  it("client.ts needs the server's address only", options, async () => {
+    await using server = start([...deno.command, example("echo"), "--port=0"]);
+    const port = await ready(server);
+    for (const hostname of ["127.0.0.1", "localhost"]) {
+      await assertPrints(
+        only(
+          `--allow-net=${hostname}:${port}`,
+          example("client"),
+          `--hostname=${hostname}`,
+          `--port=${port}`,
+        ),
+        "Hello, world",
+      );
+    }
+  });
+
+  it("without it, one line names --allow-net", options, async () => {
+    const port = await freePort();
+    for (const name of ["echo", "greeting", "client", "http_get"]) {
+      const command = only(example(name), `--port=${port}`);
+      await assertFails(command, "--allow-net");
+    }
+  });
+
+  it("without flags, Deno asks for that only", options, async () => {
+    const port = await freePort();
+    // Deno throws away what was typed before it asks: type until it answers.
+    const terminal = `
+import os, pty, select
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(args[0], args)
+seen = b""
+while b"listening on" not in seen:
+    if select.select([fd], [], [], 0.1)[0]:
+        seen += os.read(fd, 65536)
+    elif b"[y/n" in seen:
+        os.write(fd, b"y\\n")
+os.kill(pid, 2)
+print(seen.count(b"Deno requests"), b'net access to "127.0.0.1:${port}"' in seen)
+print(os.waitpid(pid, 0)[1])
+`;
+    const command = [...run, "--no-check", example("echo"), `--port=${port}`];
+    assertEquals(await output(python(terminal, ...command)), "1 True\n0\n");
+  });
+});
