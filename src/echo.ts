@@ -1,9 +1,4 @@
-import {
-  type Handler,
-  serve,
-  type ServeOptions,
-  type Server,
-} from "./serve.ts";
+import { serve, type ServeOptions, type Server } from "./serve.ts";
 import type { AddressOf, Connection } from "./socket.ts";
 
 /**

@@ -158,13 +158,9 @@ describe("backlog", () => {
     );
     await Promise.any(clients);
     let waited = 0;
-    for (let signal; !signal?.aborted;) {
-      signal = AbortSignal.timeout(300);
-      await listener.accept({ signal }).then((conn) => {
-        waited++;
-        return conn.close();
-      }, () => {});
-    }
+    const next = () =>
+      listener.accept({ signal: AbortSignal.timeout(300) }).catch(() => null);
+    for (let conn; (conn = await next()) !== null; waited++) await conn.close();
     stop.abort();
     for (const client of await Promise.all(clients)) await client?.close();
     // Linux lets one more in than asked.
