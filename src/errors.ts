@@ -15,6 +15,7 @@
  * | `ENOTFOUND` | the host name does not resolve |
  * | `ENOENT` | the socket file does not exist |
  * | `EINVAL` | the system takes no such address, as a path that is too long |
+ * | `EAGAIN` | the queue of a Unix server is full |
  * | `EMFILE` | this process has no descriptor left |
  * | `EMSGSIZE` | the datagram is too large |
  * | `EAFNOSUPPORT` | the address is of another family than the socket |
@@ -38,6 +39,7 @@ export type SocketErrorCode =
   | "ENOTFOUND"
   | "ENOENT"
   | "EINVAL"
+  | "EAGAIN"
   | "EMFILE"
   | "EMSGSIZE"
   | "EAFNOSUPPORT"

@@ -7,6 +7,8 @@ import { bun } from "./adapters/bun.ts";
 import { deno } from "./adapters/deno.ts";
 import { fault, toFault } from "./adapters/fault.ts";
 import { onAbort } from "./adapters/inbox.ts";
+import { isSecure } from "./adapters/tls.ts";
+import type { SocketErrorCode } from "./errors.ts";
 import {
   type AddressOf,
   type BindOptions,
@@ -17,6 +19,8 @@ import {
   type Listener,
   type ListenOptions,
   type NetAddress,
+  type TlsConnectOptions,
+  type TlsListenOptions,
 } from "./socket.ts";
 
 const adapter: Adapter | undefined = [deno, bun].find(({ here }) => here);
@@ -46,6 +50,7 @@ export async function listen<Options extends ListenOptions>(
   return await attempt(
     `Cannot listen on ${target(checked)}`,
     (runtime) => runtime.listen(checked),
+    unknownFault(checked),
   ) as Listener<AddressOf<Options>>;
 }
 
@@ -79,6 +84,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const opening = attempt(
     `Cannot connect to ${target(checked)}`,
     (runtime) => runtime.connect(checked),
+    unknownFault(checked),
   );
   return await (signal === undefined ? opening : abortable(opening, signal));
 }
@@ -113,6 +119,7 @@ export async function bind(options: BindOptions): Promise<DatagramSocket> {
 async function attempt<T>(
   doing: string,
   open: (runtime: Adapter) => T | Promise<T>,
+  otherwise?: SocketErrorCode,
 ): Promise<T> {
   if (adapter === undefined) {
     throw fault("ENOTSUP", doing, undefined, "run it on Deno or on Bun");
@@ -120,8 +127,15 @@ async function attempt<T>(
   try {
     return await open(adapter);
   } catch (error) {
-    throw toFault(error, doing);
+    throw toFault(error, doing, otherwise);
   }
+}
+
+/** What an error without a known code is about. */
+function unknownFault(
+  options: CheckedListen | CheckedConnect,
+): SocketErrorCode | undefined {
+  return isSecure(options) ? "EPROTO" : undefined;
 }
 
 /** Not every runtime can give up connecting: then the late one is closed. */
@@ -159,6 +173,7 @@ function checkListen(options: ListenOptions): CheckedListen {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
+  if (options.tls !== undefined) checkTlsListen(options.tls);
   return { ...options, transport: "tcp", hostname, backlog };
 }
 
@@ -174,7 +189,8 @@ function checkConnect(options: ConnectOptions): CheckedConnect {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
-  return { ...options, transport: "tcp", hostname };
+  const tls = options.tls && checkTlsConnect(options.tls);
+  return { ...options, transport: "tcp", hostname, tls };
 }
 
 function checkBind(options: BindOptions): NetAddress {
@@ -211,6 +227,55 @@ function checkHostname(hostname: string = "127.0.0.1"): string {
 function checkPath(path: string): void {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Invalid path "${path}": expected a file name`);
+  }
+  // What an address holds on Linux; Bun binds longer ones that few can reach.
+  if (new TextEncoder().encode(path).length > 107) {
+    throw fault(
+      "EINVAL",
+      `Cannot use ${path}`,
+      undefined,
+      "the path is too long for a socket, at most 107 bytes fit",
+    );
+  }
+}
+
+/** Only what a PEM file holds gets through; the runtimes look closer. */
+function checkPem(name: string, value: unknown, kind: string): void {
+  if (typeof value !== "string" || !value.includes(`-----BEGIN ${kind}`)) {
+    throw new TypeError(`Invalid tls.${name}: expected the text of a PEM file`);
+  }
+}
+
+function checkTlsListen(tls: TlsListenOptions): void {
+  if (tls === null || typeof tls !== "object") {
+    throw new TypeError("Invalid tls: expected { cert, key }");
+  }
+  checkPem("cert", tls.cert, "CERTIFICATE");
+  checkPem("key", tls.key, "");
+  checkAlpn(tls.alpnProtocols);
+}
+
+function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
+  if (tls === true) return {};
+  if (tls === null || typeof tls !== "object") {
+    throw new TypeError("Invalid tls: expected true or options");
+  }
+  const { caCerts = [], serverName } = tls;
+  if (!Array.isArray(caCerts)) {
+    throw new TypeError("Invalid tls.caCerts: expected an array of PEM texts");
+  }
+  for (const cert of caCerts) checkPem("caCerts", cert, "CERTIFICATE");
+  checkAlpn(tls.alpnProtocols);
+  return serverName === undefined
+    ? tls
+    : { ...tls, serverName: checkHostname(serverName) };
+}
+
+function checkAlpn(protocols: string[] = []): void {
+  const valid = (name: unknown) =>
+    typeof name === "string" && name.length > 0 && name.length < 256;
+  if (!Array.isArray(protocols) || !protocols.every(valid)) {
+    throw new TypeError("Invalid tls.alpnProtocols: expected names");
   }
 }
 

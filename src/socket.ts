@@ -90,8 +90,16 @@ export interface UnixListenOptions {
   transport: "unix";
   /** The socket file to make; it goes with `close()`. */
   path: string;
-  /** The permission bits of the file, as `0o600`; the umask's unless given. */
+  /**
+   * The permission bits of the file, as `0o600`; the umask's unless given. On
+   * Deno without `--allow-sys` they are set a moment after the file is made.
+   */
   mode?: number;
+  /**
+   * Remove a socket file that a server left behind, one that nobody answers
+   * at; without it, and for any other file, the path is `EADDRINUSE`.
+   */
+  removeStale?: boolean;
   /** Connections that may wait to be accepted; 511 unless given. */
   backlog?: number;
 }
@@ -202,6 +210,8 @@ export interface Connection extends AsyncDisposable {
   readonly localAddr: Address;
   /** The peer's address; it stays after the end. */
   readonly remoteAddr: Address;
+  /** The protocol that TLS agreed on by ALPN, if any. */
+  readonly alpnProtocol: string | undefined;
   /** Bytes handed out by `recv`, `pipeTo` and `readable` so far. */
   readonly bytesReceived: number;
   /** Bytes that the runtime has taken from `send`, `pipeTo` and `writable`. */

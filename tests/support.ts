@@ -1,6 +1,9 @@
 // What the tests share: the transports, a connected pair, other programs.
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
@@ -16,6 +19,7 @@ import {
   type SocketErrorCode,
 } from "../mod.ts";
 import { assertEquals, assertRejects } from "./assert.ts";
+import { makeCertificates } from "./certificates.ts";
 
 /** One way to carry a stream, with a fresh place for each listener. */
 export interface Transport {
@@ -25,6 +29,13 @@ export interface Transport {
   /** How a client reaches the listener at this address. */
   connectOptions(addr: Address): ConnectOptions;
 }
+
+/** Where this run keeps its files. */
+export const folder = mkdtempSync(join(tmpdir(), "parley-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+let sockets = 0;
+
+export const certificates = makeCertificates(folder);
 
 export const transports: Transport[] = [
   {
@@ -40,7 +51,29 @@ export const transports: Transport[] = [
     listenOptions: (at) => ({ hostname: "::1", port: at ? portOf(at) : 0 }),
     connectOptions: (addr) => ({ hostname: "::1", port: portOf(addr) }),
   },
+  {
+    name: "Unix",
+    listenOptions: (at) => ({ transport: "unix", path: pathOf(at) }),
+    connectOptions: (addr) => ({ transport: "unix", path: pathOf(addr) }),
+  },
 ];
+
+if (certificates === undefined) console.log("No openssl, so TLS is not tested");
+else {
+  const { ca, server } = certificates;
+  transports.push({
+    name: "TLS",
+    listenOptions: (at) => ({ port: at ? portOf(at) : 0, tls: server }),
+    connectOptions: (addr) => ({ port: portOf(addr), tls: { caCerts: [ca] } }),
+  });
+}
+
+/** The path of an address, or a fresh one. */
+export function pathOf(addr?: Address): string {
+  if (addr === undefined) return join(folder, `${++sockets}.sock`);
+  if (addr.transport !== "unix") throw new TypeError("A port has no path");
+  return addr.path;
+}
 
 export function portOf(addr: Address): number {
   if (addr.transport === "unix") throw new TypeError("A Unix path has no port");

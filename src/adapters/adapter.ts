@@ -5,6 +5,7 @@ import type {
   NetAddress,
   TcpConnectOptions,
   TcpListenOptions,
+  TlsConnectOptions,
   UnixConnectOptions,
   UnixListenOptions,
 } from "../socket.ts";
@@ -19,7 +20,9 @@ export type CheckedListen =
 
 /** {@linkcode ConnectOptions} as an adapter gets them: checked and complete. */
 export type CheckedConnect =
-  | Filled<TcpConnectOptions, "transport" | "hostname">
+  | Filled<TcpConnectOptions, "transport" | "hostname"> & {
+    tls?: TlsConnectOptions;
+  }
   | UnixConnectOptions;
 
 /** What a runtime needs to have to carry the interface. */

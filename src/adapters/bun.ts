@@ -3,11 +3,21 @@ import type {
   Connection,
   DatagramSocket,
   Listener,
+  TlsConnectOptions,
+  TlsListenOptions,
 } from "../socket.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
-import { BaseConnection } from "./connection.ts";
+import {
+  broken,
+  BunConnection,
+  type BunError,
+  type BunSocket,
+} from "./bun_connection.ts";
 import { fault } from "./fault.ts";
+import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
+import { HANDSHAKE_TIME, isSecure, protocolError, wireNames } from "./tls.ts";
+import { bindPath } from "./unix.ts";
 
 /** The parts of Bun that are used here. */
 interface BunRuntime {
@@ -21,162 +31,66 @@ interface BunServer {
   stop(closeActiveConnections?: boolean): void;
 }
 
-interface BunSocket {
-  data: Owner;
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  /** Takes what fits; 0 when full, -1 when the connection is gone. */
-  write(data: Uint8Array): number;
-  /** Half-closes. */
-  shutdown(): void;
-  /** Closes. */
-  end(): void;
-  /** Resets. */
-  terminate(): void;
-  pause(): void;
-  resume(): void;
-  setKeepAlive(enable: boolean, initialDelay: number): boolean;
+/** Who hears of a socket until its connection does. */
+interface Opening {
+  opened(socket: BunSocket): void;
+  /** TLS only; not called when the peer resets. */
+  shaken(socket: BunSocket, ok: boolean, error: BunError | null): void;
+  gone(error?: BunError): void;
 }
-
-/** What a socket belongs to: who made it until `open`, then its connection. */
-type Owner = { adopt(socket: BunSocket): void } | BunConnection;
 
 const { Bun } = globalThis as unknown as { Bun: BunRuntime };
 
 /** Leaves the time before the first keep-alive probe to the system. */
 const SYSTEM_DELAY = 0;
 
-/** One object for all sockets: Bun finds the connection in `socket.data`. */
+/** One object for all sockets: whose it is stands in `socket.data`. */
 const handlers = {
   binaryType: "uint8array",
   open(socket: BunSocket): void {
-    (socket.data as { adopt(socket: BunSocket): void }).adopt(socket);
+    (socket.data as Opening).opened(socket);
+  },
+  // With this handler `open` comes before the handshake, so that it can be
+  // given a deadline.
+  handshake(socket: BunSocket, ok: boolean, error: BunError | null): void {
+    // A renegotiation is none of ours.
+    if (socket.data instanceof BunConnection) return;
+    (socket.data as Opening).shaken(socket, ok, error);
   },
   data(socket: BunSocket, chunk: Uint8Array<ArrayBuffer>): void {
     (socket.data as BunConnection).arrived(chunk);
   },
   end(socket: BunSocket): void {
-    (socket.data as BunConnection).end();
+    if (socket.data instanceof BunConnection) socket.data.end();
   },
   drain(socket: BunSocket): void {
-    (socket.data as BunConnection).drained();
+    if (socket.data instanceof BunConnection) socket.data.drained();
   },
-  close(socket: BunSocket, error?: Error & { code?: string }): void {
-    // Not yet a connection: a `connect` that failed, which rejects by itself.
-    if (socket.data instanceof BunConnection) socket.data.gone(error);
+  close(socket: BunSocket, error?: BunError): void {
+    (socket.data as Opening | BunConnection).gone(error);
   },
-  // A failure closes the socket as well, and `close` reports it; but without
-  // this handler Bun prints it.
-  error(): void {},
+  // `close` follows, without the error where TLS broke.
+  error(socket: BunSocket, error: BunError): void {
+    if (socket.data instanceof BunConnection) socket.data.fail(error);
+  },
 };
 
-class BunConnection extends BaseConnection {
-  readonly #socket: BunSocket;
-  #paused = false;
-  /** The rest of a write that Bun took a part of. */
-  #rest: (PromiseWithResolvers<void> & { data: Uint8Array }) | null = null;
-
-  constructor(socket: BunSocket, local: Address, remote: Address) {
-    super(local, remote);
-    this.#socket = socket;
-  }
-
-  pause(): void {
-    this.#paused = true;
-    this.#socket.pause();
-  }
-
-  protected read(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#socket.resume();
-  }
-
-  protected write(data: Uint8Array): Promise<void> | void {
-    const taken = this.#take(data);
-    if (taken === data.length) return;
-    const rest = Promise.withResolvers<void>();
-    this.#rest = { ...rest, data: data.subarray(taken) };
-    return rest.promise;
-  }
-
-  protected finish(): void {
-    this.#socket.shutdown();
-  }
-
-  protected release(): void {
-    this.#socket.end();
-    this.#stopWriting();
-  }
-
-  /** Bytes came. Bun reads on by itself, so a lack of interest is a pause. */
-  arrived(chunk: Uint8Array<ArrayBuffer>): void {
-    if (this.relaying) {
-      const full = this.forward(chunk);
-      if (full !== undefined) this.#holdBack(full);
-    } else {
-      if (!this.wanted) this.pause();
-      this.push(chunk);
-    }
-  }
-
-  #holdBack(full: Promise<void>): void {
-    this.pause();
-    full.then(() => this.read(), (error) => this.abandon(error));
-  }
-
-  drained(): void {
-    const rest = this.#rest;
-    // Bun also calls `drain` when nothing waits for it.
-    if (rest === null) return;
-    let taken: number;
-    try {
-      taken = this.#take(rest.data);
-    } catch (error) {
-      this.#rest = null;
-      return rest.reject(error);
-    }
-    rest.data = rest.data.subarray(taken);
-    if (rest.data.length > 0) return;
-    this.#rest = null;
-    rest.resolve();
-  }
-
-  /** The socket is closed: both sides have ended, or it broke. */
-  gone(error?: Error & { code?: string }): void {
-    // EPIPE tells that what we sent met a peer that had ended before: for the
-    // receiving side that is the end.
-    if (error === undefined || error.code === "EPIPE") this.end();
-    else this.fail(error);
-    this.#stopWriting(error);
-  }
-
-  #take(data: Uint8Array): number {
-    const taken = this.#socket.write(data);
-    if (taken < 0) throw broken();
-    this.bytesSent += taken;
-    return taken;
-  }
-
-  #stopWriting(reason: Error = broken()): void {
-    this.#rest?.reject(reason);
-    this.#rest = null;
-  }
-}
-
-class BunListener extends BaseListener {
+class BunListener extends BaseListener implements Opening {
   readonly addr: Address;
   readonly #server: BunServer;
   readonly #options: CheckedListen;
+  /** Sockets whose handshake is under way. */
+  readonly #shaking = new Set<BunSocket>();
 
   constructor(options: CheckedListen) {
     super();
     this.#options = options;
     this.#server = Bun.listen({
       ...whereOf(options),
-      reusePort: options.transport === "tcp" && options.reusePort,
+      ...(options.transport === "tcp" && {
+        reusePort: options.reusePort,
+        tls: options.tls && identityOf(options.tls),
+      }),
       allowHalfOpen: true,
       data: this,
       socket: handlers,
@@ -185,20 +99,45 @@ class BunListener extends BaseListener {
   }
 
   /** Bun accepts by itself: what nobody waits for waits here, unread. */
-  adopt(socket: BunSocket): void {
+  opened(socket: BunSocket): void {
+    const waiting = this.queued + this.#shaking.size;
     // Beyond the backlog a kernel refuses; a reset is the nearest to that.
-    if (this.closed || this.queued >= this.#options.backlog) {
-      return socket.terminate();
-    }
-    const connection = connectionOf(socket, this.#options);
+    if (this.closed || waiting >= this.#options.backlog) socket.terminate();
+    else if (isSecure(this.#options)) this.#awaitHandshake(socket);
+    else this.#queue(socket);
+  }
+
+  #awaitHandshake(socket: BunSocket): void {
+    this.#shaking.add(socket);
+    const late = setTimeout(() => socket.terminate(), HANDSHAKE_TIME);
+    const done = () => {
+      clearTimeout(late);
+      this.#shaking.delete(socket);
+    };
+    socket.data = {
+      shaken: (_: BunSocket, ok: boolean) => {
+        done();
+        // A client that failed is closed by Bun.
+        if (ok) this.#queue(socket);
+      },
+      gone: done,
+    };
+  }
+
+  #queue(socket: BunSocket): void {
+    if (isGone(socket, this.#options)) return socket.terminate();
+    const connection = connectionOf(socket, this.#options, this.addr, NOWHERE);
     if (!this.wanted) connection.pause();
     this.put(connection);
   }
 
+  shaken(): void {}
+  gone(): void {}
   protected wake(): void {}
 
   protected release(): void {
     this.#server.stop();
+    for (const socket of this.#shaking) socket.terminate();
   }
 
   #where(): Address {
@@ -216,33 +155,113 @@ class BunListener extends BaseListener {
   }
 }
 
+/** A connection being made: settled by the first event that decides it. */
+class Dial implements Opening {
+  readonly connected = Promise.withResolvers<Connection>();
+  readonly #options: CheckedConnect;
+
+  constructor(options: CheckedConnect) {
+    this.#options = options;
+  }
+
+  opened(socket: BunSocket): void {
+    const { signal } = this.#options;
+    if (!isSecure(this.#options)) this.#settle(socket);
+    else if (signal !== undefined) {
+      onAbort(signal, this.connected.promise, () => socket.terminate());
+    }
+  }
+
+  shaken(socket: BunSocket, ok: boolean, error: BunError | null): void {
+    if (ok && error === null && socket.authorized) return this.#settle(socket);
+    this.connected.reject(protocolError(error));
+    socket.terminate();
+  }
+
+  gone(error?: BunError): void {
+    this.connected.reject(error ?? protocolError(new Error("the peer left")));
+  }
+
+  #settle(socket: BunSocket): void {
+    const options = this.#options;
+    if (isGone(socket, options)) {
+      this.connected.reject(broken("ECONNRESET"));
+      return socket.terminate();
+    }
+    const peer = options.transport === "unix" ? pathOf(options.path) : NOWHERE;
+    this.connected.resolve(connectionOf(socket, options, NOWHERE, peer));
+  }
+}
+
+/** The address of a Unix socket that is bound to no path. */
+const NOWHERE = pathOf("");
+
+function pathOf(path: string): Address {
+  return { transport: "unix", path };
+}
+
+/** Whether the peer has reset the connection by now: it has no address left. */
+function isGone(
+  socket: BunSocket,
+  { transport }: CheckedListen | CheckedConnect,
+): boolean {
+  return transport === "tcp" && socket.remoteAddress === undefined;
+}
+
+/** Takes a socket over. Bun knows no paths, so those come with it. */
+function connectionOf(
+  socket: BunSocket,
+  options: CheckedListen | CheckedConnect,
+  localPath: Address,
+  remotePath: Address,
+): BunConnection {
+  let connection: BunConnection;
+  if (options.transport === "unix") {
+    connection = new BunConnection(socket, localPath, remotePath, false);
+  } else {
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    connection = new BunConnection(
+      socket,
+      { transport: "tcp", hostname: localAddress, port: localPort },
+      // Read now: Bun forgets the peer's address when the socket closes.
+      { transport: "tcp", hostname: remoteAddress, port: remotePort },
+      isSecure(options),
+    );
+    if (options.keepAlive) socket.setKeepAlive(true, SYSTEM_DELAY);
+  }
+  socket.data = connection;
+  return connection;
+}
+
 function whereOf(options: CheckedListen | CheckedConnect): object {
   return options.transport === "unix"
     ? { unix: options.path }
     : { hostname: options.hostname, port: options.port };
 }
 
-function connectionOf(
-  socket: BunSocket,
-  options: CheckedListen | CheckedConnect,
-): BunConnection {
-  const { localAddress, localPort, remoteAddress, remotePort } = socket;
-  const connection = new BunConnection(
-    socket,
-    { transport: "tcp", hostname: localAddress, port: localPort },
-    // Read now: Bun forgets the peer's address when the socket closes.
-    { transport: "tcp", hostname: remoteAddress, port: remotePort },
-  );
-  socket.data = connection;
-  if (options.transport === "tcp" && options.keepAlive) {
-    socket.setKeepAlive(true, SYSTEM_DELAY);
-  }
-  return connection;
+function identityOf({ cert, key, alpnProtocols }: TlsListenOptions): object {
+  return { cert, key, ...alpnOf(alpnProtocols) };
 }
 
-/** What a write to a closed socket means; Bun only says -1. */
-function broken(): Error {
-  return Object.assign(new Error("The socket is closed"), { code: "EPIPE" });
+async function trustOf(options: TlsConnectOptions): Promise<object> {
+  const { caCerts, serverName, alpnProtocols } = options;
+  return {
+    // Given, it also outdoes NODE_TLS_REJECT_UNAUTHORIZED=0; and without any
+    // option Bun would speak plain text.
+    rejectUnauthorized: true,
+    ...(serverName !== undefined && { serverName }),
+    // Bun's `ca` replaces the public roots, where Deno's `caCerts` adds.
+    ...(caCerts && { ca: [...caCerts, ...await publicRoots()] }),
+    ...alpnOf(alpnProtocols),
+  };
+}
+
+async function publicRoots(): Promise<readonly string[]> {
+  return (await import("node:tls")).rootCertificates;
+}
+
+function alpnOf(protocols: string[] = []): object {
+  return protocols.length > 0 && { ALPNProtocols: wireNames(protocols) } || {};
 }
 
 /** Bun's name errors come without a code. */
@@ -253,11 +272,42 @@ function unresolved(error: unknown, options: CheckedListen): unknown {
   return Object.assign(error, { code: "ENOTFOUND" });
 }
 
+/** Bun says ECONNREFUSED as well when the queue of a Unix server is full. */
+async function refused(error: unknown, path: string): Promise<unknown> {
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  if (error.code !== "ECONNREFUSED") return error;
+  const { readFile } = await import("node:fs/promises");
+  // Where there is no such table, as on macOS, the kernel refuses as well.
+  const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");
+  const live = bound.split("\n").some((line) => line.endsWith(` ${path}`));
+  return live ? Object.assign(error, { code: "EAGAIN" }) : error;
+}
+
+async function dial(options: CheckedConnect): Promise<Connection> {
+  const dial = new Dial(options);
+  const tls = options.transport === "tcp" && options.tls;
+  Bun.connect({
+    ...whereOf(options),
+    ...(tls && { tls: await trustOf(tls) }),
+    allowHalfOpen: true,
+    data: dial,
+    socket: handlers,
+  }).catch(dial.connected.reject);
+  return await dial.connected.promise;
+}
+
 /** The interface on Bun's own sockets. */
 export const bun: Adapter = {
   here: Bun !== undefined,
 
-  listen(options: CheckedListen): Listener {
+  listen(options: CheckedListen): Listener | Promise<Listener> {
+    if (options.transport === "unix") {
+      return bindPath(options, {
+        listen: () => new BunListener(options),
+        knock: async () => await (await bun.connect(options)).close(),
+        mayMask: true,
+      });
+    }
     try {
       return new BunListener(options);
     } catch (error) {
@@ -266,15 +316,13 @@ export const bun: Adapter = {
   },
 
   async connect(options: CheckedConnect): Promise<Connection> {
-    const socket = await Bun.connect({
-      ...whereOf(options),
-      allowHalfOpen: true,
-      data: {
-        adopt: (socket: BunSocket) => void connectionOf(socket, options),
-      },
-      socket: handlers,
-    });
-    return socket.data as BunConnection;
+    try {
+      return await dial(options);
+    } catch (error) {
+      throw options.transport === "unix"
+        ? await refused(error, options.path)
+        : error;
+    }
   },
 
   bind(): Promise<DatagramSocket> {

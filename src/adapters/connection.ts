@@ -32,6 +32,7 @@ interface QueuedSend extends PromiseWithResolvers<void> {
 export abstract class BaseConnection implements Connection {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
+  readonly alpnProtocol: string | undefined;
   bytesReceived = 0;
   bytesSent = 0;
 
@@ -54,9 +55,14 @@ export abstract class BaseConnection implements Connection {
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
-  constructor(localAddr: Address, remoteAddr: Address) {
+  constructor(
+    localAddr: Address,
+    remoteAddr: Address,
+    alpnProtocol: string | undefined,
+  ) {
     this.localAddr = localAddr;
     this.remoteAddr = remoteAddr;
+    this.alpnProtocol = alpnProtocol;
   }
 
   /** Somebody waits and nothing is queued: start or resume reading. */
@@ -181,7 +187,7 @@ export abstract class BaseConnection implements Connection {
 
   /** The peer ended its side. */
   end(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#failure !== null) return;
     this.#ended = true;
     if (this.#chunks.length === 0) this.#settle()?.resolve(null);
   }

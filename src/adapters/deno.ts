@@ -3,16 +3,28 @@ import type {
   Connection,
   DatagramSocket,
   Listener,
+  TcpConnectOptions,
+  TcpListenOptions,
+  TlsConnectOptions,
+  UnixListenOptions,
 } from "../socket.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
-import { BaseConnection } from "./connection.ts";
+import { DenoConnection, type DenoSocket } from "./deno_connection.ts";
 import { fault } from "./fault.ts";
+import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
+import { HANDSHAKE_TIME, isSecure } from "./tls.ts";
+import { bindPath } from "./unix.ts";
 
 /** The parts of Deno that are used here. */
 interface DenoRuntime {
-  listen(options: Record<string, unknown>): DenoServer;
-  connect(options: Record<string, unknown>): Promise<DenoSocket>;
+  listen(options: object): DenoServer;
+  listenTls(options: object): DenoServer;
+  /** There only with `--unstable-net`. */
+  listenDatagram?: unknown;
+  connect(options: object): Promise<DenoSocket>;
+  startTls(socket: DenoSocket, options: object): Promise<TlsSocket>;
+  permissions: { querySync(descriptor: { name: "sys" }): { state: string } };
 }
 
 interface DenoServer {
@@ -21,113 +33,11 @@ interface DenoServer {
   close(): void;
 }
 
-interface DenoSocket {
-  readonly localAddr: Address;
-  readonly remoteAddr: Address;
-  /** Takes no signal; `null` at the end. */
-  read(into: Uint8Array): Promise<number | null>;
-  /** Takes what fits. */
-  write(data: Uint8Array): Promise<number>;
-  closeWrite(): Promise<void>;
-  close(): void;
-  /** Absent from Unix sockets. */
-  setNoDelay?(): void;
-  setKeepAlive?(): void;
+interface TlsSocket extends DenoSocket {
+  handshake(): Promise<{ alpnProtocol: string | null }>;
 }
 
 const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
-
-/** The buffer of a connection starts small, for there may be many idle ones… */
-const SMALLEST_BUFFER = 1024;
-/** …and grows while reads fill it, as far as throughput grows with it. */
-const LARGEST_BUFFER = 262_144;
-
-class DenoConnection extends BaseConnection {
-  readonly #socket: DenoSocket;
-  #reading = false;
-  #maxBytes = 0;
-  #size = SMALLEST_BUFFER;
-  #buffer: Uint8Array<ArrayBuffer> | null = null;
-
-  constructor(socket: DenoSocket, local: Address, remote: Address) {
-    super(local, remote);
-    this.#socket = socket;
-  }
-
-  protected read(maxBytes: number): void {
-    this.#maxBytes = maxBytes;
-    // One read at a time: what an aborted `recv` left under way serves the
-    // next one.
-    if (!this.#reading) this.#readOn();
-  }
-
-  async #readOn(): Promise<void> {
-    this.#reading = true;
-    try {
-      while (this.wanted) {
-        const buffer = this.#bufferToFill();
-        const n = await this.#socket.read(buffer);
-        if (n === null) return this.end();
-        if (this.relaying) await this.#pass(buffer, n);
-        else this.push(this.#handOut(buffer, n));
-        if (n === buffer.length) this.#grow();
-      }
-    } catch (error) {
-      this.fail(error);
-    } finally {
-      this.#reading = false;
-    }
-  }
-
-  #bufferToFill(): Uint8Array<ArrayBuffer> {
-    this.#buffer ??= new Uint8Array(this.#size);
-    const size = this.relaying ? this.#size : this.#maxBytes;
-    return size < this.#buffer.length
-      ? this.#buffer.subarray(0, size)
-      : this.#buffer;
-  }
-
-  /** Small reads are copied out of the buffer, large ones take it along. */
-  #handOut(
-    buffer: Uint8Array<ArrayBuffer>,
-    n: number,
-  ): Uint8Array<ArrayBuffer> {
-    if (n < this.#buffer!.length / 2) return buffer.slice(0, n);
-    this.#buffer = null;
-    return buffer.subarray(0, n);
-  }
-
-  async #pass(buffer: Uint8Array, n: number): Promise<void> {
-    try {
-      await this.forward(n === buffer.length ? buffer : buffer.subarray(0, n));
-    } catch (error) {
-      this.abandon(error);
-    }
-  }
-
-  #grow(): void {
-    if (this.#size === LARGEST_BUFFER) return;
-    this.#size *= 4;
-    this.#buffer = null;
-  }
-
-  protected async write(data: Uint8Array): Promise<void> {
-    for (;;) {
-      const n = await this.#socket.write(data);
-      this.bytesSent += n;
-      if (n === data.length) return;
-      data = data.subarray(n);
-    }
-  }
-
-  protected finish(): Promise<void> {
-    return this.#socket.closeWrite();
-  }
-
-  protected release(): void {
-    this.#socket.close();
-  }
-}
 
 class DenoListener extends BaseListener {
   readonly addr: Address;
@@ -135,25 +45,38 @@ class DenoListener extends BaseListener {
   readonly #options: CheckedListen;
   #waking = false;
   #accepting: Promise<DenoSocket> | undefined;
+  /** Sockets whose handshake is under way. */
+  readonly #shaking = new Set<DenoSocket>();
 
   constructor(server: DenoServer, options: CheckedListen) {
     super();
     this.#server = server;
     this.#options = options;
     this.addr = addressOf(server.addr);
+    this.wake();
   }
 
   protected wake(): void {
-    if (!this.#waking) this.#acceptOn();
+    if (!this.#waking && this.#hungry) this.#acceptOn();
   }
 
-  /** Accepts while somebody waits; the rest waits in the kernel. */
+  /**
+   * Connections wait in the kernel until somebody wants one. A TLS client is
+   * waiting for its handshake, though, so those are fetched ahead.
+   */
+  get #hungry(): boolean {
+    if (!isSecure(this.#options)) return this.wanted;
+    return this.queued + this.#shaking.size < this.#options.backlog;
+  }
+
   async #acceptOn(): Promise<void> {
     this.#waking = true;
-    for (let pause = 0; this.wanted;) {
+    for (let pause = 0; this.#hungry && !this.closed;) {
       try {
         this.#accepting = this.#server.accept();
-        this.put(connectionOf(await this.#accepting, this.#options));
+        const socket = await this.#accepting;
+        if (isSecure(this.#options)) this.#shake(socket as TlsSocket);
+        else this.put(connectionOf(socket, this.#options));
         pause = 0;
       } catch {
         if (this.closed) break;
@@ -166,26 +89,69 @@ class DenoListener extends BaseListener {
     this.#waking = false;
   }
 
+  /** Beside the accept loop, which no client's handshake may hold up. */
+  async #shake(socket: TlsSocket): Promise<void> {
+    this.#shaking.add(socket);
+    const late = setTimeout(() => closeOnce(socket), HANDSHAKE_TIME);
+    try {
+      const { alpnProtocol } = await socket.handshake();
+      this.put(connectionOf(socket, this.#options, alpnProtocol));
+    } catch {
+      // Junk, silence or a wrong protocol is the client's own misfortune.
+      closeOnce(socket);
+    } finally {
+      clearTimeout(late);
+      this.#shaking.delete(socket);
+      this.wake();
+    }
+  }
+
   protected async release(): Promise<void> {
     this.#server.close();
+    for (const socket of this.#shaking) closeOnce(socket);
     // An accept under way keeps the address until it has been cancelled.
     await this.#accepting?.catch(() => {});
   }
 }
 
+/** Deno throws at a second close. */
+function closeOnce(socket: DenoSocket): void {
+  try {
+    socket.close();
+  } catch {
+    // Whoever closed it first did the work.
+  }
+}
+
+/** Takes a socket over. */
 function connectionOf(
   socket: DenoSocket,
   options: CheckedListen | CheckedConnect,
+  alpnProtocol?: string | null,
+  { localAddr, remoteAddr }: DenoSocket = socket,
 ): DenoConnection {
-  if (options.transport === "tcp") {
+  return new DenoConnection(
+    tuned(socket, options),
+    addressOf(localAddr),
+    addressOf(remoteAddr),
+    alpnProtocol ?? undefined,
+  );
+}
+
+function tuned<S extends DenoSocket>(
+  socket: S,
+  options: CheckedListen | CheckedConnect,
+): S {
+  if (options.transport !== "tcp") return socket;
+  try {
     socket.setNoDelay?.();
     if (options.keepAlive) socket.setKeepAlive?.();
+    return socket;
+  } catch (error) {
+    // A peer that is gone already, on some systems.
+    socket.close();
+    throw error;
   }
-  return new DenoConnection(
-    socket,
-    addressOf(socket.localAddr),
-    addressOf(socket.remoteAddr),
-  );
 }
 
 /** Deno's addresses have no prototype; ours are plain objects. */
@@ -199,18 +165,83 @@ function addressOf(address: Address): Address {
     };
 }
 
+function listenTcp(options: CheckedListen & TcpListenOptions): DenoListener {
+  const { hostname, port, backlog: tcpBacklog, reusePort, keepAlive, tls } =
+    options;
+  const doing = `Cannot listen on ${hostname}:${port}`;
+  // Without the flag Deno ends the process instead of throwing.
+  if (reusePort && Deno.listenDatagram === undefined) {
+    const remedy = "reusePort needs `deno run --unstable-net`";
+    throw fault("ENOTSUP", doing, undefined, remedy);
+  }
+  if (keepAlive && tls !== undefined) {
+    const remedy = "Deno cannot set keepAlive on TLS connections it accepts";
+    throw fault("ENOTSUP", doing, undefined, remedy);
+  }
+  const where = { hostname, port, reusePort, tcpBacklog };
+  const server = tls === undefined
+    ? Deno.listen(where)
+    : Deno.listenTls({ ...where, ...tls });
+  return new DenoListener(server, options);
+}
+
+function listenUnix(
+  options: CheckedListen & UnixListenOptions,
+): Promise<DenoListener> {
+  const { transport, path } = options;
+  return bindPath(options, {
+    listen: () => new DenoListener(Deno.listen({ transport, path }), options),
+    knock: async () => (await Deno.connect({ transport, path })).close(),
+    mayMask: Deno.permissions.querySync({ name: "sys" }).state === "granted",
+  });
+}
+
+/** Resolves after the handshake, with the peer verified. */
+async function secure(
+  socket: DenoSocket,
+  options: CheckedConnect & TcpConnectOptions,
+  { caCerts, serverName, alpnProtocols }: TlsConnectOptions,
+): Promise<DenoConnection> {
+  const { hostname, signal } = options;
+  // Before TLS: afterwards Deno has no way to.
+  tuned(socket, options);
+  let secured: TlsSocket;
+  try {
+    secured = await Deno.startTls(socket, {
+      hostname: serverName ?? hostname,
+      caCerts,
+      alpnProtocols,
+    });
+  } catch (error) {
+    closeOnce(socket);
+    throw error;
+  }
+  try {
+    const shaken = secured.handshake();
+    if (signal) onAbort(signal, shaken, () => closeOnce(secured));
+    const { alpnProtocol } = await shaken;
+    return connectionOf(secured, options, alpnProtocol, socket);
+  } catch (error) {
+    closeOnce(secured);
+    throw error;
+  }
+}
+
 /** The interface on Deno's own sockets. */
 export const deno: Adapter = {
   here: Deno !== undefined,
 
-  listen(options: CheckedListen): Listener {
-    const { backlog, ...where } = options;
-    const server = Deno.listen({ ...where, tcpBacklog: backlog });
-    return new DenoListener(server, options);
+  listen(options: CheckedListen): Listener | Promise<Listener> {
+    return options.transport === "unix"
+      ? listenUnix(options)
+      : listenTcp(options);
   },
 
   async connect(options: CheckedConnect): Promise<Connection> {
-    return connectionOf(await Deno.connect({ ...options }), options);
+    const socket = await Deno.connect({ ...options });
+    return options.transport === "tcp" && options.tls !== undefined
+      ? await secure(socket, options, options.tls)
+      : connectionOf(socket, options);
   },
 
   bind(): Promise<DatagramSocket> {

@@ -16,11 +16,12 @@ const EXPLANATIONS: Record<SocketErrorCode, string> = {
   ENOTFOUND: "the host name does not resolve, check its spelling and the DNS",
   ENOENT: "there is no such file or directory",
   EINVAL: "the system does not take this address",
+  EAGAIN: "the server's queue is full, try again",
   EMFILE:
     "no file descriptor is left, close some or raise the limit (ulimit -n)",
   EMSGSIZE: "the datagram is too large, send at most 65507 bytes",
   EAFNOSUPPORT: "the address is of another family than the socket's",
-  EPROTO: "the TLS handshake failed",
+  EPROTO: "TLS failed",
   EBADF: "it is closed",
   EBUSY: "another call is receiving already, wait for it or abort it",
   ENOTSUP: "this runtime cannot do that",
@@ -54,20 +55,31 @@ export function fault(
 
 /**
  * Turns what a runtime threw into a SocketError; one that is a SocketError
- * already stays as it is.
+ * already stays as it is. A native error that tells nothing is `otherwise`.
  */
-export function toFault(error: unknown, doing: string): SocketError {
+export function toFault(
+  error: unknown,
+  doing: string,
+  otherwise: SocketErrorCode = "EIO",
+): SocketError {
   if (error instanceof SocketError) return error;
-  const { name, code, message } = error as Partial<Error & { code: string }>;
+  const { name = "", code = "", message = "" } = error as Partial<NativeError>;
+  // Deno's message names the permission flag, and TLS's the flaw.
   if (name === "NotCapable") return fault("EACCES", doing, error, message);
-  return fault(codeOf(name, code, message), doing, error, undefined);
+  const found = codeOf(name, code, message) ?? otherwise;
+  if (found === "EPROTO") {
+    return fault(found, doing, error, `TLS failed, ${message}`);
+  }
+  return fault(found, doing, error);
 }
 
+type NativeError = Error & { code: string };
+
 function codeOf(
-  name = "",
-  code = "",
-  message = "",
-): SocketErrorCode {
+  name: string,
+  code: string,
+  message: string,
+): SocketErrorCode | undefined {
   if (Object.hasOwn(EXPLANATIONS, code)) return code as SocketErrorCode;
   if (Object.hasOwn(SYNONYMS, code)) return SYNONYMS[code];
   // Deno's resolver and its permission classes come without a code.
@@ -76,5 +88,4 @@ function codeOf(
   }
   if (name === "PermissionDenied") return "EACCES";
   if (name === "TimedOut") return "ETIMEDOUT";
-  return "EIO";
 }

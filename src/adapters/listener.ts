@@ -14,17 +14,21 @@ import { Inbox } from "./inbox.ts";
  */
 export abstract class BaseListener implements Listener {
   abstract readonly addr: Address;
+  /** What has to be done around the release, if anything. */
+  guard: (release: () => Promise<void> | void) => Promise<void> | void = (
+    release,
+  ) => release();
   readonly #inbox = new Inbox<Connection>();
   #closed: Promise<void> | undefined;
 
-  /** An `accept` waits: see that `put` follows. */
+  /** There is room, or an `accept` waits: see that `put` follows. */
   protected abstract wake(): void;
   /** Frees the address. */
   protected abstract release(): Promise<void> | void;
 
   async accept(options?: AbortOptions): Promise<Connection> {
     const connection = this.#inbox.take(options?.signal);
-    if (this.#inbox.wanted) this.wake();
+    this.wake();
     return await connection;
   }
 
@@ -37,7 +41,7 @@ export abstract class BaseListener implements Listener {
     const queued = this.#inbox.close(
       fault("EBADF", `Cannot accept on ${where}`),
     );
-    await this.release();
+    await this.guard(() => this.release());
     for (const connection of queued) await connection.close();
   }
 
