@@ -1,7 +1,6 @@
 import type {
   Address,
   Connection,
-  DatagramSocket,
   Listener,
   TlsConnectOptions,
   TlsListenOptions,
@@ -13,7 +12,7 @@ import {
   type BunError,
   type BunSocket,
 } from "./bun_connection.ts";
-import { fault } from "./fault.ts";
+import { bindUdp } from "./bun_udp.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
 import { HANDSHAKE_TIME, isSecure, protocolError, wireNames } from "./tls.ts";
@@ -325,7 +324,5 @@ export const bun: Adapter = {
     }
   },
 
-  bind(): Promise<DatagramSocket> {
-    return Promise.reject(fault("ENOTSUP", "Cannot bind"));
-  },
+  bind: bindUdp,
 };

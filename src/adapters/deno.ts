@@ -1,7 +1,6 @@
 import type {
   Address,
   Connection,
-  DatagramSocket,
   Listener,
   TcpConnectOptions,
   TcpListenOptions,
@@ -10,6 +9,7 @@ import type {
 } from "../socket.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import { DenoConnection, type DenoSocket } from "./deno_connection.ts";
+import { bindUdp } from "./deno_udp.ts";
 import { fault } from "./fault.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
@@ -244,7 +244,5 @@ export const deno: Adapter = {
       : connectionOf(socket, options);
   },
 
-  bind(): Promise<DatagramSocket> {
-    return Promise.reject(fault("ENOTSUP", "Cannot bind"));
-  },
+  bind: bindUdp,
 };

@@ -4,12 +4,19 @@
  */
 export class Inbox<T> {
   #items: T[] = [];
+  #weight = 0;
+  readonly #weigh: (item: T) => number;
   #waiting = new Set<PromiseWithResolvers<T>>();
   #closed: Error | undefined;
 
-  /** How many items wait to be taken. */
-  get size(): number {
-    return this.#items.length;
+  /** @param weigh What an item adds to `weight`. */
+  constructor(weigh: (item: T) => number = () => 1) {
+    this.#weigh = weigh;
+  }
+
+  /** The sum of what waits to be taken; unless weighed, how many they are. */
+  get weight(): number {
+    return this.#weight;
   }
 
   /** Whether a `take` waits for an item. */
@@ -23,12 +30,17 @@ export class Inbox<T> {
       return waiter.resolve(item);
     }
     this.#items.push(item);
+    this.#weight += this.#weigh(item);
   }
 
   take(signal?: AbortSignal): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#items.length > 0) return Promise.resolve(this.#items.shift()!);
+    if (this.#items.length > 0) {
+      const item = this.#items.shift()!;
+      this.#weight -= this.#weigh(item);
+      return Promise.resolve(item);
+    }
     const waiter = Promise.withResolvers<T>();
     this.#waiting.add(waiter);
     if (signal !== undefined) {

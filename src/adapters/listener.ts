@@ -70,7 +70,7 @@ export abstract class BaseListener implements Listener {
 
   /** How many connections wait for an `accept`. */
   get queued(): number {
-    return this.#inbox.size;
+    return this.#inbox.weight;
   }
 
   /** Whether `close` was called. */

@@ -1,0 +1,132 @@
+import type { NetAddress } from "../socket.ts";
+import { BaseDatagramSocket, isAddress } from "./datagram.ts";
+
+/** The parts of Bun's UDP that are used here. */
+interface BunRuntime {
+  udpSocket(options: object): Promise<BunUdp>;
+}
+
+interface BunUdp {
+  readonly address: { address: string; port: number };
+  /** False when the kernel has no room: nothing was sent, `drain` follows. */
+  send(data: Uint8Array, port: number, hostname: string): boolean;
+  setBroadcast(enable: boolean): boolean;
+  close(): void;
+}
+
+const { Bun } = globalThis as unknown as { Bun: BunRuntime };
+
+/** What an ICMP message about an earlier datagram leaves for the next call. */
+const LEFT_BY_ICMP = [
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EHOSTDOWN",
+  "ENETDOWN",
+  "ENOPROTOOPT",
+  "EPROTO",
+];
+
+class BunDatagramSocket extends BaseDatagramSocket {
+  addr: NetAddress = { transport: "udp", hostname: "", port: 0 };
+  #socket: BunUdp | undefined;
+  /** Sends that wait for the kernel to have room. */
+  #room = Promise.withResolvers<void>();
+
+  async open(hostname: string, port: number): Promise<this> {
+    this.#socket = await Bun.udpSocket({
+      hostname: await resolve(hostname),
+      port,
+      binaryType: "uint8array",
+      socket: {
+        data: (
+          _: BunUdp,
+          data: Uint8Array<ArrayBuffer>,
+          port: number,
+          hostname: string,
+        ) => this.put(data, hostname, port),
+        drain: () => this.#drained(),
+        // An ICMP refusal, of a datagram that nobody can name any more.
+        error: () => {},
+      },
+    });
+    // As on Deno, where it cannot be turned off.
+    this.#socket.setBroadcast(true);
+    const { address } = this.#socket;
+    this.addr = {
+      transport: "udp",
+      hostname: address.address,
+      port: address.port,
+    };
+    return this;
+  }
+
+  protected transmit(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+  ): Promise<void> | void {
+    if (!isAddress(hostname)) return this.#sendToName(data, hostname, port);
+    if (!this.#send(data, hostname, port)) {
+      return this.#sendWithRoom(data, hostname, port);
+    }
+  }
+
+  async #sendToName(
+    data: Uint8Array,
+    name: string,
+    port: number,
+  ): Promise<void> {
+    const family = this.addr.hostname.includes(":") ? 6 : 4;
+    await this.#sendWithRoom(data, await resolve(name, family), port);
+  }
+
+  async #sendWithRoom(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+  ): Promise<void> {
+    while (!this.#send(data, hostname, port)) {
+      await this.#room.promise;
+      if (this.closed) throw new Error("The socket is closed");
+    }
+  }
+
+  /** Bun reports a refusal by one peer at the next send, to whichever peer. */
+  #send(data: Uint8Array, hostname: string, port: number): boolean {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return this.#socket!.send(data, port, hostname);
+      } catch (error) {
+        const { code } = error as { code: string };
+        if (attempt > 3 || !LEFT_BY_ICMP.includes(code)) throw error;
+      }
+    }
+  }
+
+  #drained(): void {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+
+  protected release(): void {
+    this.#socket?.close();
+    this.#drained();
+  }
+}
+
+async function resolve(
+  hostname: string,
+  family: 0 | 4 | 6 = 0,
+): Promise<string> {
+  if (isAddress(hostname)) return hostname;
+  const { lookup } = await import("node:dns/promises");
+  return (await lookup(hostname, { family })).address;
+}
+
+/** Binds a UDP socket on Bun. */
+export function bindUdp(
+  { hostname, port }: NetAddress,
+): Promise<BaseDatagramSocket> {
+  return new BunDatagramSocket().open(hostname, port);
+}
