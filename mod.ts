@@ -32,7 +32,18 @@ export {
   type ServerStats,
   type ShutdownOptions,
 } from "./src/serve.ts";
-export { echo, serveEcho } from "./src/echo.ts";
+export {
+  type DatagramHandler,
+  type DatagramServer,
+  type DatagramServerOptions,
+  type DatagramServerStats,
+  type Reply,
+  serveDatagrams,
+  type ServeDatagramsOptions,
+  type ServerOf,
+} from "./src/datagrams.ts";
+export type { LoopGuardOptions } from "./src/loop_guard.ts";
+export { echo, serveEcho, type ServeEchoOptions } from "./src/echo.ts";
 export {
   type Greeting,
   greeting,

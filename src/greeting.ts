@@ -1,20 +1,21 @@
 import {
-  type Handler,
-  serve,
-  type ServeOptions,
-  type Server,
-} from "./serve.ts";
-import type { AddressOf, Connection } from "./socket.ts";
+  type DatagramHandler,
+  serveDatagrams,
+  type ServeDatagramsOptions,
+  type ServerOf,
+} from "./datagrams.ts";
+import { type Handler, serve, type ServeOptions } from "./serve.ts";
+import type { Connection, NetAddress } from "./socket.ts";
 
 /**
  * What to say: text, bytes, or a function of the connection and, where the
  * greeting waits for it, of what the peer said first.
  */
-export type Greeting =
+export type Greeting<Peer = Connection> =
   | string
   | Uint8Array
   | ((
-    conn: Connection,
+    peer: Peer,
     first?: Uint8Array,
   ) => string | Uint8Array | Promise<string | Uint8Array>);
 
@@ -70,7 +71,7 @@ export function greeting(
   };
 }
 
-function checkGreeting(message: Greeting, when: string): void {
+function checkGreeting(message: unknown, when: string): void {
   if (
     typeof message !== "string" && typeof message !== "function" &&
     !(message instanceof Uint8Array)
@@ -86,16 +87,30 @@ function checkGreeting(message: Greeting, when: string): void {
   }
 }
 
-/** Options of {@linkcode serveGreeting}. */
-export type ServeGreetingOptions = ServeOptions & GreetingOptions & {
-  /** What to say. */
-  message: Greeting;
-};
+/** Options of {@linkcode serveGreeting}: a stream's, or with UDP a datagram's. */
+export type ServeGreetingOptions =
+  | (ServeOptions & GreetingOptions & {
+    /** What to say. */
+    message: Greeting;
+  })
+  | (ServeDatagramsOptions & {
+    /** The transport. */
+    transport: "udp";
+    /** What to say: for a function, to whom, and what they said. */
+    message: Greeting<NetAddress>;
+    /** Called with what the peer says. */
+    onMessage?: (data: Uint8Array, from: NetAddress) => void | Promise<void>;
+    /** A datagram is a message, so there is nothing else to wait for. */
+    when?: "connect" | "message";
+  });
 
 /**
- * Serves {@linkcode greeting}.
+ * Serves {@linkcode greeting}, on any transport. Over UDP it is the reply to
+ * each datagram, within the limits of the loop guard.
  *
- * @param options The greeting, where, and the limits, as for {@linkcode serve}.
+ * Rejects like {@linkcode listen} or {@linkcode bind}.
+ *
+ * @param options The greeting, where, and the limits.
  * @returns The running server.
  *
  * @example
@@ -108,6 +123,26 @@ export type ServeGreetingOptions = ServeOptions & GreetingOptions & {
  */
 export async function serveGreeting<Options extends ServeGreetingOptions>(
   options: Options,
-): Promise<Server<AddressOf<Options>>> {
-  return await serve(options, greeting(options.message, options));
+): Promise<ServerOf<Options>> {
+  const server = options?.transport === "udp"
+    ? await serveDatagrams(options, greetDatagram(options))
+    : await serve(
+      options as ServeOptions,
+      greeting(options?.message as Greeting, options as GreetingOptions),
+    );
+  return server as ServerOf<Options>;
+}
+
+function greetDatagram(
+  { message, when = "message", onMessage }: ServeGreetingOptions & {
+    transport: "udp";
+  },
+): DatagramHandler {
+  checkGreeting(message, when);
+  const reply = (data: Uint8Array<ArrayBuffer>, from: NetAddress) =>
+    typeof message === "function" ? message(from, data) : message;
+  return async (data, from) => {
+    await onMessage?.(data, from);
+    return await reply(data, from);
+  };
 }

@@ -8,6 +8,7 @@ import { deno } from "./adapters/deno.ts";
 import { fault, toFault } from "./adapters/fault.ts";
 import { onAbort } from "./adapters/inbox.ts";
 import { isSecure } from "./adapters/tls.ts";
+import { checkInteger } from "./check.ts";
 import type { SocketErrorCode } from "./errors.ts";
 import {
   type AddressOf,
@@ -276,23 +277,5 @@ function checkAlpn(protocols: string[] = []): void {
     typeof name === "string" && name.length > 0 && name.length < 256;
   if (!Array.isArray(protocols) || !protocols.every(valid)) {
     throw new TypeError("Invalid tls.alpnProtocols: expected names");
-  }
-}
-
-function checkInteger(
-  name: string,
-  value: number,
-  least: number,
-  most: number,
-): void {
-  if (typeof value !== "number") {
-    throw new TypeError(
-      `Invalid ${name} "${value}": expected a number`,
-    );
-  }
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(
-      `Invalid ${name} ${value}: expected an integer from ${least} to ${most}`,
-    );
   }
 }

@@ -1,0 +1,30 @@
+/** Throws unless the value is an integer in the range, both ends included. */
+export function checkInteger(
+  name: string,
+  value: number,
+  least: number,
+  most: number,
+): void {
+  if (typeof value !== "number") {
+    throw new TypeError(
+      `Invalid ${name} "${value}": expected a number`,
+    );
+  }
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(
+      `Invalid ${name} ${value}: expected an integer from ${least} to ${most}`,
+    );
+  }
+}
+
+/** Throws unless the value is a number, and not below the least. */
+export function checkNumber(name: string, value: number, least: number): void {
+  if (typeof value !== "number") {
+    throw new TypeError(`Invalid ${name} "${value}": expected a number`);
+  }
+  if (!(value >= least)) {
+    throw new RangeError(
+      `Invalid ${name} ${value}: expected at least ${least}`,
+    );
+  }
+}

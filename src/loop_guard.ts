@@ -1,0 +1,75 @@
+import type { NetAddress } from "./socket.ts";
+
+/**
+ * Which datagrams a server may answer. Two servers that answer each other
+ * never stop, and a forged sender is enough to start them (CERT CA-1996-01,
+ * CVE-2024-2169).
+ */
+export interface LoopGuardOptions {
+  /**
+   * The lowest port to answer, 1024 unless given: below are the well-known
+   * services, which may answer back.
+   */
+  lowestPort?: number;
+  /** Replies to one peer that may follow each other at once, 10,000 unless given. */
+  burst?: number;
+  /** Replies a second to one peer after that, 1,000 unless given. */
+  rate?: number;
+}
+
+/** Peers remembered; beyond, the one that was first is forgotten. */
+const MOST_PEERS = 16384;
+
+interface Allowance {
+  left: number;
+  /** When `left` was last filled up, by `performance.now()`. */
+  since: number;
+}
+
+/** Tells, datagram by datagram, whether a reply to the sender is safe. */
+export function loopGuard(
+  own: NetAddress,
+  { lowestPort = 1024, burst = 10_000, rate = 1000 }: LoopGuardOptions,
+): (peer: NetAddress) => boolean {
+  const allowances = new Map<string, Allowance>();
+  const wildcard = own.hostname === "0.0.0.0" || own.hostname === "::";
+
+  const mayAnswer = ({ hostname, port }: NetAddress) =>
+    port >= lowestPort &&
+    // On a wildcard any address may be our own, so the port alone decides.
+    !(port === own.port && (wildcard || hostname === own.hostname)) &&
+    !isGroup(hostname);
+
+  return (peer) => {
+    const name = `${peer.hostname} ${peer.port}`;
+    let allowance = allowances.get(name);
+    if (allowance === undefined) {
+      if (!mayAnswer(peer)) return false;
+      if (allowances.size >= MOST_PEERS) {
+        for (const first of allowances.keys()) {
+          allowances.delete(first);
+          break;
+        }
+      }
+      allowance = { left: burst, since: performance.now() };
+      allowances.set(name, allowance);
+    }
+    // The clock is read only when the allowance is used up.
+    if (allowance.left < 1) {
+      const now = performance.now();
+      const earned = (now - allowance.since) * rate / 1000;
+      if (earned < 1) return false;
+      allowance.left = Math.min(burst, earned);
+      allowance.since = now;
+    }
+    allowance.left--;
+    return true;
+  };
+}
+
+/** Multicast and broadcast: one reply would become many. */
+function isGroup(hostname: string): boolean {
+  if (/^ff/i.test(hostname)) return true;
+  const [first] = hostname.replace(/^::ffff:/i, "").split(".");
+  return Number(first) >= 224 || hostname === "0.0.0.0" || hostname === "::";
+}
