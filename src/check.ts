@@ -28,3 +28,16 @@ export function checkNumber(name: string, value: number, least: number): void {
     );
   }
 }
+
+/** Throws unless these options, where given, are functions. */
+export function checkFunctions<Name extends string>(
+  options: Partial<Record<Name, unknown>> | undefined,
+  names: readonly Name[],
+): void {
+  for (const name of names) {
+    const value = options?.[name];
+    if (value !== undefined && typeof value !== "function") {
+      throw new TypeError(`Invalid ${name} "${value}": expected a function`);
+    }
+  }
+}

@@ -1,4 +1,4 @@
-import { checkNumber } from "./check.ts";
+import { checkFunctions, checkNumber } from "./check.ts";
 import { SocketError } from "./errors.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "./open.ts";
@@ -111,12 +111,14 @@ export async function serveDatagrams(
   if (typeof handler !== "function") {
     throw new TypeError(`Invalid handler "${handler}": expected a function`);
   }
+  checkFunctions(options, ["onListen", "onError"]);
   checkGuard(options?.loopGuard);
   options?.signal?.throwIfAborted();
   const socket = await bind(options);
   const server = new UdpServer(socket, options, handler);
   try {
-    options.onListen?.(socket.addr);
+    options.signal?.throwIfAborted();
+    await options.onListen?.(socket.addr);
   } catch (error) {
     await server.shutdown();
     throw error;
@@ -210,14 +212,14 @@ class UdpServer implements DatagramServer {
     }, (error) => this.#report(error, from));
   }
 
-  #report(error: unknown, from: NetAddress): void {
+  async #report(error: unknown, from: NetAddress): Promise<void> {
     const { onError } = this.#options;
     if (onError === undefined) {
       if (!(error instanceof SocketError)) console.error(error);
       return;
     }
     try {
-      onError(error, from);
+      await onError(error, from);
     } catch (error) {
       // The callback must not take the server down.
       console.error(error);

@@ -1,3 +1,4 @@
+import { checkFunctions } from "./check.ts";
 import {
   type DatagramHandler,
   serveDatagrams,
@@ -56,6 +57,7 @@ export function greeting(
 ): Handler {
   const { when = "connect", onMessage } = options;
   checkGreeting(message, when);
+  checkFunctions({ onMessage }, ["onMessage"]);
   return async (conn) => {
     const first = when === "message" ? await conn.recv() : undefined;
     if (first === null) return;
@@ -139,6 +141,7 @@ function greetDatagram(
   },
 ): DatagramHandler {
   checkGreeting(message, when);
+  checkFunctions({ onMessage }, ["onMessage"]);
   const reply = (data: Uint8Array<ArrayBuffer>, from: NetAddress) =>
     typeof message === "function" ? message(from, data) : message;
   return async (data, from) => {

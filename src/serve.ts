@@ -1,5 +1,5 @@
 import { listen } from "./open.ts";
-import { checkNumber } from "./check.ts";
+import { checkFunctions, checkNumber } from "./check.ts";
 import { StreamServer } from "./server.ts";
 import type {
   Address,
@@ -37,9 +37,9 @@ export type Handler = (
 export interface ConnectionSummary {
   /** The peer. */
   remoteAddr: Address;
-  /** Bytes that the handler received. */
+  /** Bytes received, those after the handler's end included. */
   bytesReceived: number;
-  /** Bytes that it sent. */
+  /** Bytes sent. */
   bytesSent: number;
   /** Milliseconds from accept to close. */
   duration: number;
@@ -60,9 +60,10 @@ export interface ServerOptions {
    */
   maxConnectionsPerHost?: number;
   /**
-   * Milliseconds without a byte either way, a peer that does not read
-   * included, after which a connection is closed: 300,000 unless given, about
-   * as long as load balancers keep one; 0 for ever.
+   * Milliseconds without a byte either way, after which a connection is
+   * closed: 300,000 unless given, about as long as load balancers keep one; 0
+   * for ever. A peer that does not read counts as idle once the kernel's
+   * buffers are full.
    */
   idleTimeout?: number;
   /** Whether to serve this peer; the others are closed at once. */
@@ -149,7 +150,8 @@ export async function serve<Options extends ServeOptions>(
   const listener = await listen(options);
   const server = new StreamServer(listener, options, handler);
   try {
-    options.onListen?.(listener.addr);
+    options.signal?.throwIfAborted();
+    await options.onListen?.(listener.addr);
   } catch (error) {
     await server.shutdown({ timeout: 0 });
     throw error;
@@ -157,11 +159,20 @@ export async function serve<Options extends ServeOptions>(
   return server;
 }
 
+const CALLBACKS = [
+  "filter",
+  "onListen",
+  "onConnect",
+  "onDisconnect",
+  "onError",
+] as const;
+
 function checkServe(options: ServeOptions, handler: Handler): void {
   if (typeof handler !== "function") {
     throw new TypeError(`Invalid handler "${handler}": expected a function`);
   }
   const { maxConnections, maxConnectionsPerHost, idleTimeout } = options ?? {};
+  checkFunctions(options, CALLBACKS);
   checkNumber("maxConnections", maxConnections ?? 1, 1);
   checkNumber("maxConnectionsPerHost", maxConnectionsPerHost ?? 1, 1);
   checkNumber("idleTimeout", idleTimeout ?? 0, 0);

@@ -19,6 +19,8 @@ import {
 const DRAIN_BYTES = 4 * 1024 * 1024;
 /** …for this many milliseconds, so that a last reply is not lost to a reset. */
 const DRAIN_TIME = 5000;
+/** Beyond this many milliseconds `setTimeout` fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** One connection under way. */
 interface Guest {
@@ -80,7 +82,9 @@ export class StreamServer<A extends Address> implements Server<A> {
       for (const guest of this.#guests) this.#leave(guest);
     };
     if (timeout === 0) closeAll();
-    else if (timeout !== undefined) timer = setTimeout(closeAll, timeout);
+    else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
+      timer = setTimeout(closeAll, timeout);
+    }
     await closed;
     await this.finished;
     clearTimeout(timer);
@@ -121,7 +125,10 @@ export class StreamServer<A extends Address> implements Server<A> {
         continue;
       }
       try {
-        this.#welcome(await this.#listener.accept());
+        const conn = await this.#listener.accept();
+        // The shutdown may have come between the accept and this line.
+        if (this.#stop.signal.aborted) await conn.close();
+        else this.#welcome(conn);
       } catch {
         // Only the shutdown ends an `accept`, by closing the listener.
         return;
@@ -151,16 +158,17 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   async #serve(guest: Guest): Promise<void> {
     const { conn } = guest;
+    const { onConnect } = this.#options;
     try {
-      const admitted = this.#admit(conn);
-      if (!(admitted === true || await admitted)) {
-        this.#past.rejected++;
-        return this.#leave(guest);
-      }
+      const verdict = this.#admit(conn);
+      const admitted = verdict === true || await verdict;
+      // A verdict that came too late is about nobody.
+      if (!this.#guests.has(guest)) return;
+      if (!admitted) return this.#reject(guest);
       guest.admitted = true;
       this.#past.accepted++;
-      this.#options.onConnect?.(conn);
-      await this.#handler(conn, this.#context);
+      if (onConnect) this.#guard(conn, () => onConnect(conn));
+      await this.#handle(conn);
       guest.deadline = performance.now() + DRAIN_TIME;
       await endOrderly(conn);
       this.#leave(guest);
@@ -169,8 +177,24 @@ export class StreamServer<A extends Address> implements Server<A> {
       // fault of its own.
       const late = !this.#guests.has(guest) && error instanceof SocketError;
       if (!late) this.#report(error, conn);
-      this.#leave(guest, { error });
+      if (guest.admitted) this.#leave(guest, { error });
+      else this.#reject(guest);
     }
+  }
+
+  async #handle(conn: Connection): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      await this.#handler(conn, this.#context);
+    } catch (error) {
+      // A handler that stopped waiting because it was told to is through.
+      if (!signal.aborted || error !== signal.reason) throw error;
+    }
+  }
+
+  #reject(guest: Guest): void {
+    this.#past.rejected++;
+    this.#leave(guest);
   }
 
   #admit(conn: Connection): boolean | Promise<boolean> {
@@ -246,13 +270,15 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 }
 
-/** Ends our side, then lets the peer end its own: a close with bytes unread
- * would reset the connection, and the reset could overtake our last words. */
+/**
+ * Ends our side, then lets the peer end its own: a close with bytes unread
+ * would reset the connection, and the reset could overtake our last words.
+ */
 async function endOrderly(conn: Connection): Promise<void> {
   try {
     await conn.closeWrite();
     for (let left = DRAIN_BYTES; left > 0;) {
-      const data = await conn.recv();
+      const data = await recvAfter(conn);
       if (data === null) return;
       left -= data.length;
     }
@@ -260,6 +286,21 @@ async function endOrderly(conn: Connection): Promise<void> {
     // The handler is through, so a peer that is gone, or a handler that closed
     // the connection itself, is no fault.
     if (!(error instanceof SocketError)) throw error;
+  }
+}
+
+/** Receives, after a `recv` that the handler may have left waiting. */
+async function recvAfter(conn: Connection): Promise<Uint8Array | null> {
+  for (;;) {
+    try {
+      return await conn.recv();
+    } catch (error) {
+      if (!(error instanceof SocketError) || error.code !== "EBUSY") {
+        throw error;
+      }
+      // Nothing tells when the other one is through; the sweep ends the wait.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 }
 
