@@ -1,23 +1,45 @@
 // Sends a message, ends its side, and prints what comes back.
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { connect } from "../mod.ts";
-import { run, toPort } from "./program.ts";
+import { bind, connect } from "../mod.ts";
+import { addressFlags, run, toNumber } from "./program.ts";
+
+/** How long a datagram may take to be answered. */
+const PATIENCE = 5000;
 
 await run(async () => {
   const { values } = parseArgs({
     options: {
-      hostname: { type: "string", default: "127.0.0.1" },
-      port: { type: "string", default: "65432" },
+      ...addressFlags("65432"),
+      tls: { type: "boolean", default: false },
+      ca: { type: "string" },
       message: { type: "string", default: "Hello, world" },
     },
   });
-  await using conn = await connect({
-    hostname: values.hostname,
-    port: toPort(values.port),
-  });
+  const { hostname, unix, message, ca } = values;
+  const port = toNumber("port", values.port);
+
+  if (values.udp) {
+    const ours = hostname.includes(":") ? "::" : "0.0.0.0";
+    await using socket = await bind({ hostname: ours, port: 0 });
+    await socket.sendTo(message, { hostname, port });
+    const signal = AbortSignal.timeout(PATIENCE);
+    const [reply] = await socket.recvFrom({ signal });
+    process.stdout.write(reply);
+    return;
+  }
+
+  const tls = ca !== undefined
+    ? { caCerts: [readFileSync(ca, "utf8")] }
+    : values.tls || undefined;
+  await using conn = await connect(
+    unix === undefined
+      ? { hostname, port, tls }
+      : { transport: "unix", path: unix },
+  );
   // Both ways at once: an echo of a long message comes while it is being sent.
-  const sent = conn.send(values.message).then(() => conn.closeWrite());
+  const sent = conn.send(message).then(() => conn.closeWrite());
   const printed = (async () => {
     for (let data; (data = await conn.recv()) !== null;) {
       process.stdout.write(data);

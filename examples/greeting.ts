@@ -1,13 +1,17 @@
-// A greeting server: says hello and hangs up, like a daytime or quote service.
+// A greeting server: says hello and hangs up.
 import { parseArgs } from "node:util";
-import { formatAddress, serveGreeting } from "../mod.ts";
-import { run, serveUntilSignal, toPort } from "./program.ts";
+import { serveGreeting } from "../mod.ts";
+import {
+  run,
+  serverFlags,
+  serverOptions,
+  serveUntilSignal,
+} from "./program.ts";
 
 await run(async () => {
   const { values } = parseArgs({
     options: {
-      hostname: { type: "string", default: "127.0.0.1" },
-      port: { type: "string", default: "8080" },
+      ...serverFlags("8080"),
       message: { type: "string", default: "Hello, client!" },
       when: { type: "string", default: "connect" },
     },
@@ -19,11 +23,9 @@ await run(async () => {
     );
   }
   const server = await serveGreeting({
-    hostname: values.hostname,
-    port: toPort(values.port),
+    ...serverOptions(values),
     message,
     when,
-    onConnect: (conn) => console.error(formatAddress(conn.remoteAddr)),
   });
-  await serveUntilSignal(server);
+  await serveUntilSignal(server, values.cert !== undefined);
 });

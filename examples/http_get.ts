@@ -1,8 +1,8 @@
 // A raw HTTP request: prints the response, head and body.
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { connect } from "../mod.ts";
-import { run, toPort } from "./program.ts";
+import { connect, formatAddress } from "../mod.ts";
+import { run, toNumber } from "./program.ts";
 
 await run(async () => {
   const { values } = parseArgs({
@@ -12,11 +12,12 @@ await run(async () => {
       path: { type: "string", default: "/" },
     },
   });
-  const { hostname, port, path } = values;
-  await using conn = await connect({ hostname, port: toPort(port) });
+  const { hostname, path } = values;
+  const port = toNumber("port", values.port);
+  const host = formatAddress({ transport: "tcp", hostname, port });
+  await using conn = await connect({ hostname, port });
   await conn.send(
-    `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n` +
-      "Connection: close\r\n\r\n",
+    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
   );
   for (let data; (data = await conn.recv()) !== null;) {
     process.stdout.write(data);

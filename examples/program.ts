@@ -1,35 +1,116 @@
-// What the examples share: one line per error, a clean end on a signal.
+// What the examples share: their flags, one line per error, the end on a signal.
+import { readFileSync } from "node:fs";
 import process from "node:process";
-import { formatAddress, type Server } from "../mod.ts";
+import {
+  type Address,
+  type Connection,
+  formatAddress,
+  type ServeEchoOptions,
+  type TlsListenOptions,
+} from "../mod.ts";
 
 /** How long connected clients may finish after the first signal. */
 const GRACE = 5000;
 
 /** Runs a program: an error is one line on standard error, and status 1. */
 export async function run(program: () => Promise<void>): Promise<void> {
+  // Whoever reads our output may leave before its end, as `head` does.
+  process.stdout.on("error", fail);
   try {
     await program();
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
+    fail(error);
   }
 }
 
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(message.replaceAll("\n", " "));
+  process.exitCode = 1;
+}
+
 /** Says where the server listens, and stops it on SIGINT or SIGTERM. */
-export async function serveUntilSignal(server: Server): Promise<void> {
+export async function serveUntilSignal(
+  server: {
+    addr: Address;
+    finished: Promise<void>;
+    shutdown(options: { timeout: number }): Promise<void>;
+  },
+  secure = false,
+): Promise<void> {
   let signals = 0;
   const stop = () =>
     void server.shutdown({ timeout: signals++ === 0 ? GRACE : 0 });
   process.on("SIGINT", stop).on("SIGTERM", stop);
-  console.log(`listening on ${formatAddress(server.addr)}`);
+  const { addr } = server;
+  const kind = secure ? "tls " : addr.transport === "udp" ? "udp " : "";
+  console.log(`listening on ${kind}${formatAddress(addr)}`);
   await server.finished;
   process.off("SIGINT", stop).off("SIGTERM", stop);
 }
 
-/** Reads the value of `--port`. */
-export function toPort(text: string): number {
+/** The flags that say where, for `parseArgs`. */
+export const addressFlags = (port: string) => ({
+  hostname: { type: "string", default: "127.0.0.1" },
+  port: { type: "string", default: port },
+  udp: { type: "boolean", default: false },
+  unix: { type: "string" },
+} as const);
+
+/** The flags of a server, for `parseArgs`: where, as whom, and how much. */
+export const serverFlags = (port: string) => ({
+  ...addressFlags(port),
+  cert: { type: "string" },
+  key: { type: "string" },
+  "max-connections": { type: "string" },
+  "max-connections-per-host": { type: "string" },
+  "idle-timeout": { type: "string" },
+} as const);
+
+/** What `parseArgs` makes of {@linkcode serverFlags}. */
+export interface ServerFlags {
+  hostname: string;
+  port: string;
+  udp: boolean;
+  unix?: string;
+  cert?: string;
+  key?: string;
+  "max-connections"?: string;
+  "max-connections-per-host"?: string;
+  "idle-timeout"?: string;
+}
+
+/** The options that those flags ask for. */
+export function serverOptions(flags: ServerFlags): ServeEchoOptions {
+  const { hostname, unix } = flags;
+  const port = toNumber("port", flags.port);
+  if (flags.udp) return { transport: "udp", hostname, port };
+  const limit = (name: keyof ServerFlags) => {
+    const text = flags[name];
+    return typeof text === "string" ? toNumber(name, text) : undefined;
+  };
+  const limits = {
+    maxConnections: limit("max-connections"),
+    maxConnectionsPerHost: limit("max-connections-per-host"),
+    idleTimeout: limit("idle-timeout"),
+    onConnect: (conn: Connection) =>
+      console.error(formatAddress(conn.remoteAddr)),
+  };
+  return unix === undefined
+    ? { hostname, port, tls: identity(flags), ...limits }
+    : { transport: "unix", path: unix, ...limits };
+}
+
+function identity({ cert, key }: ServerFlags): TlsListenOptions | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw new TypeError("TLS needs both, --cert FILE and --key FILE");
+  }
+  return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
+}
+
+/** Reads a flag that is a number. */
+export function toNumber(flag: string, text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw new TypeError(
-    `Invalid port "${text}": expected an integer from 0 to 65535`,
-  );
+  throw new TypeError(`Invalid --${flag} "${text}": expected an integer`);
 }

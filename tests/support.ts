@@ -200,8 +200,15 @@ const here = "Bun" in globalThis ? "bun" : "deno";
 function runtime(name: Runtime["name"], ...run: string[]): Runtime {
   if (name === here) return { name, command: [process.execPath, ...run] };
   const installed = spawnSync(name, ["--version"]).status === 0;
-  const command = installed ? [name] : ["npx", "-y", name];
-  return { name, command: [...command, ...run] };
+  return { name, command: [installed ? name : fromNpm(name), ...run] };
+}
+
+/** The program itself, since npx would keep signals from it. */
+function fromNpm(name: string): string {
+  const args = ["-y", "-p", name, "-c", `command -v ${name}`];
+  const { stdout, status } = spawnSync("npx", args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`npx cannot install ${name}`);
+  return stdout.trim();
 }
 
 export const bun = runtime("bun");
@@ -225,6 +232,8 @@ export function start(command: string[]): Program {
   });
   let stdout = "";
   let stderr = "";
+  child.stdout.setEncoding("utf8");
+  child.stderr.setEncoding("utf8");
   child.stdout.on("data", (data) => stdout += data);
   child.stderr.on("data", (data) => stderr += data);
   const lines = createInterface({ input: child.stdout })

@@ -1,0 +1,20 @@
+// Discard (RFC 863): reads everything, says nothing.
+import { parseArgs } from "node:util";
+import { serve, serveDatagrams } from "../mod.ts";
+import {
+  run,
+  serverFlags,
+  serverOptions,
+  serveUntilSignal,
+} from "./program.ts";
+
+await run(async () => {
+  const { values } = parseArgs({ options: serverFlags("9009") });
+  const options = serverOptions(values);
+  const server = options.transport === "udp"
+    ? await serveDatagrams(options, () => {})
+    : await serve(options, async (conn) => {
+      while (await conn.recv() !== null);
+    });
+  await serveUntilSignal(server, values.cert !== undefined);
+});

@@ -1,0 +1,31 @@
+// A TCP proxy: two pipes, one for each direction.
+import { parseArgs } from "node:util";
+import { connect, serve } from "../mod.ts";
+import {
+  run,
+  serverFlags,
+  serverOptions,
+  serveUntilSignal,
+  toNumber,
+} from "./program.ts";
+
+await run(async () => {
+  const { values } = parseArgs({
+    options: {
+      ...serverFlags("8000"),
+      "to-hostname": { type: "string", default: "127.0.0.1" },
+      "to-port": { type: "string", default: "65432" },
+    },
+  });
+  const to = {
+    hostname: values["to-hostname"],
+    port: toNumber("to-port", values["to-port"]),
+  };
+  const options = serverOptions(values);
+  if (options.transport === "udp") throw new TypeError("UDP has no pipes");
+  const server = await serve(options, async (client) => {
+    await using target = await connect(to);
+    await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
+  });
+  await serveUntilSignal(server, values.cert !== undefined);
+});
