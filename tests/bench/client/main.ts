@@ -1,0 +1,28 @@
+// The client of every row: one task as JSON in, one line of JSON out. It runs
+// on Bun, but for the streams.
+import process from "node:process";
+import { cycles } from "./cycles.ts";
+import { datagrams } from "./datagrams.ts";
+import { echo } from "./echo.ts";
+import { idle } from "./idle.ts";
+import type { Task } from "./result.ts";
+import { stream } from "./stream.ts";
+
+/** Milliseconds for opening and closing, beside the measured window. */
+const GRACE = 20_000;
+
+const task: Task = JSON.parse(process.argv[2]);
+const modes = { echo, stream, cycles, idle, datagrams };
+
+setTimeout(() => {
+  console.error("the server did not answer in time");
+  process.exit(1);
+}, task.warmup + task.duration + GRACE);
+
+try {
+  console.log(JSON.stringify(await modes[task.mode](task)));
+} catch (error) {
+  console.error(String(error));
+  process.exit(1);
+}
+process.exit();

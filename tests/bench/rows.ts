@@ -1,0 +1,212 @@
+import type { Result, Task } from "./client/result.ts";
+import type { Runtime, Transport } from "./programs.ts";
+
+/** What is compared, and which way is better. */
+export interface Metric {
+  unit: string;
+  better: "lower" | "higher";
+  /** Whether a client that is too slow would show in it. */
+  byClock?: true;
+  of(result: Result, row: { connections: number }): number;
+}
+
+/** Of the server: it tells more than time does where the client is busier. */
+export const CPU_PER_MESSAGE: Metric = {
+  unit: "µs CPU",
+  better: "lower",
+  of: ({ serverCpu, messages }) => serverCpu / messages * 1e6,
+};
+
+export const THROUGHPUT: Metric = {
+  unit: "MiB/s",
+  better: "higher",
+  byClock: true,
+  of: ({ bytes, seconds }) => bytes / seconds / 2 ** 20,
+};
+
+/** By the clock it would be the client's rate: to connect costs more than to
+ * accept, so the client's core is full while the server's is half idle. */
+const PER_CPU_SECOND: Metric = {
+  unit: "/CPU s",
+  better: "higher",
+  of: ({ serverCpu, messages }) => messages / serverCpu,
+};
+
+const MEMORY: Metric = {
+  unit: "KiB",
+  better: "lower",
+  of: ({ memory }, { connections }) => memory / 1024 / connections,
+};
+
+/** What a result has to reach: by itself, or over the baseline's. */
+export interface Target {
+  of: "ours" | "ratio";
+  value: number;
+}
+
+/** One kind of work, measured on both runtimes. */
+export interface Row {
+  /** For `--only`. */
+  name: string;
+  work: string;
+  metric: Metric;
+  mode: Task["mode"];
+  transport: Transport;
+  connections: number;
+  size: number;
+  /** Milliseconds, where the plan's are too few to compile all that runs. */
+  warmup?: number;
+  /** Our program, where it is not the echo server. */
+  program?: string;
+  /** Whether `--quick` measures it. */
+  quick: boolean;
+  targets: Partial<Record<Runtime, Target>>;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+function ratios(bun: number, deno: number): Row["targets"] {
+  return {
+    Bun: { of: "ratio", value: bun },
+    Deno: { of: "ratio", value: deno },
+  };
+}
+
+const DEFAULTS = {
+  metric: CPU_PER_MESSAGE,
+  mode: "echo",
+  transport: "tcp",
+  connections: 64,
+  size: 64,
+  quick: false,
+  targets: {},
+} satisfies Partial<Row>;
+
+/** This one, `LARGE` and `DATAGRAMS` are in the side-by-side tables, too. */
+export const SMALL: Row = {
+  ...DEFAULTS,
+  name: "echo-64x64",
+  work: "`echo`, 64 connections × 64 B",
+  quick: true,
+  targets: ratios(1, 1),
+};
+
+export const LARGE: Row = {
+  ...DEFAULTS,
+  name: "echo-4x1M",
+  work: "`echo`, 4 × 1 MiB, throughput",
+  metric: THROUGHPUT,
+  mode: "stream",
+  connections: 4,
+  size: MIB,
+  quick: true,
+  targets: ratios(1, 1.8),
+};
+
+export const DATAGRAMS: Row = {
+  ...DEFAULTS,
+  name: "udp",
+  work: "UDP echo, 64 B",
+  mode: "datagrams",
+  transport: "udp",
+  connections: 16,
+  quick: true,
+  targets: ratios(1.05, 1.05),
+};
+
+export const ROWS: readonly Row[] = [
+  SMALL,
+  {
+    ...DEFAULTS,
+    name: "echo-64x16K",
+    work: "`echo`, 64 × 16 KiB",
+    size: 16 * KIB,
+    quick: true,
+    targets: ratios(1, 1),
+  },
+  LARGE,
+  {
+    ...DEFAULTS,
+    name: "loop-64x64",
+    work: "`recv`/`send` loop, 64 × 64 B",
+    program: "ours_loop.ts",
+    quick: true,
+    targets: ratios(1.08, 1.05),
+  },
+  {
+    ...DEFAULTS,
+    name: "idle",
+    work: "memory of an idle connection, 10,000 held",
+    metric: MEMORY,
+    mode: "idle",
+    connections: 10_000,
+    size: 1,
+    quick: true,
+    targets: {
+      Bun: { of: "ours", value: 2.5 },
+      Deno: { of: "ours", value: 6 },
+    },
+  },
+  {
+    ...DEFAULTS,
+    name: "cycles",
+    work: "connect + echo + close",
+    metric: PER_CPU_SECOND,
+    mode: "cycles",
+    connections: 16,
+    warmup: 1500,
+    quick: true,
+    targets: ratios(0.95, 0.95),
+  },
+  DATAGRAMS,
+  {
+    ...DEFAULTS,
+    name: "unix-64x64",
+    work: "`echo` on a Unix socket, 64 × 64 B",
+    transport: "unix",
+  },
+  {
+    ...DEFAULTS,
+    name: "tls-64x64",
+    work: "`echo` over TLS, 64 × 64 B",
+    transport: "tls",
+  },
+  {
+    ...DEFAULTS,
+    name: "tls-64x16K",
+    work: "`echo` over TLS, 64 × 16 KiB",
+    transport: "tls",
+    size: 16 * KIB,
+  },
+  { ...DEFAULTS, name: "echo-1x64", work: "`echo`, 1 × 64 B", connections: 1 },
+  {
+    ...DEFAULTS,
+    name: "echo-1x16K",
+    work: "`echo`, 1 × 16 KiB",
+    connections: 1,
+    size: 16 * KIB,
+  },
+  {
+    ...DEFAULTS,
+    name: "echo-1x1M",
+    work: "`echo`, 1 × 1 MiB, throughput",
+    metric: THROUGHPUT,
+    mode: "stream",
+    connections: 1,
+    size: MIB,
+  },
+  {
+    ...DEFAULTS,
+    name: "echo-1000x64",
+    work: "`echo`, 1000 × 64 B",
+    connections: 1000,
+  },
+  {
+    ...DEFAULTS,
+    name: "echo-1000x16K",
+    work: "`echo`, 1000 × 16 KiB",
+    connections: 1000,
+    size: 16 * KIB,
+  },
+];
