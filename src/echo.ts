@@ -21,8 +21,8 @@ import type { Connection } from "./socket.ts";
  * });
  * ```
  */
-export async function echo(conn: Connection): Promise<void> {
-  await conn.pipeTo(conn);
+export function echo(conn: Connection): Promise<void> {
+  return conn.pipeTo(conn);
 }
 
 /**

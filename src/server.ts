@@ -157,49 +157,51 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 
   async #serve(guest: Guest): Promise<void> {
+    if (!await this.#admit(guest)) return;
     const { conn } = guest;
-    const { onConnect } = this.#options;
-    try {
-      const verdict = this.#admit(conn);
-      const admitted = verdict === true || await verdict;
-      // A verdict that came too late is about nobody.
-      if (!this.#guests.has(guest)) return;
-      if (!admitted) return this.#reject(guest);
-      guest.admitted = true;
-      this.#past.accepted++;
-      if (onConnect) this.#guard(conn, () => onConnect(conn));
-      await this.#handle(conn);
-      guest.deadline = performance.now() + DRAIN_TIME;
-      await endOrderly(conn);
-      this.#leave(guest);
-    } catch (error) {
-      // What a handler meets because the server closed its connection is no
-      // fault of its own.
-      const late = !this.#guests.has(guest) && error instanceof SocketError;
-      if (!late) this.#report(error, conn);
-      if (guest.admitted) this.#leave(guest, { error });
-      else this.#reject(guest);
-    }
-  }
-
-  async #handle(conn: Connection): Promise<void> {
     const { signal } = this.#stop;
+    let reason: { error: unknown } | undefined;
     try {
       await this.#handler(conn, this.#context);
     } catch (error) {
       // A handler that stopped waiting because it was told to is through.
-      if (!signal.aborted || error !== signal.reason) throw error;
+      const told = signal.aborted && error === signal.reason;
+      if (!told) reason = { error };
     }
+    if (reason === undefined) {
+      guest.deadline = performance.now() + DRAIN_TIME;
+      await endOrderly(conn);
+    } else if (
+      this.#guests.has(guest) || !(reason.error instanceof SocketError)
+    ) {
+      // What a handler meets because the server closed its connection is no
+      // fault of its own; all else is.
+      this.#report(reason.error, conn);
+    }
+    this.#leave(guest, reason);
   }
 
-  #reject(guest: Guest): void {
-    this.#past.rejected++;
-    this.#leave(guest);
-  }
-
-  #admit(conn: Connection): boolean | Promise<boolean> {
-    if (this.#count(conn, 0) > this.#maxPerHost) return false;
-    return this.#options.filter?.(conn.remoteAddr) ?? true;
+  async #admit(guest: Guest): Promise<boolean> {
+    const { conn } = guest;
+    const { filter, onConnect } = this.#options;
+    let admitted = this.#count(conn, 0) <= this.#maxPerHost;
+    try {
+      if (admitted && filter) admitted = await filter(conn.remoteAddr);
+    } catch (error) {
+      admitted = false;
+      this.#report(error, conn);
+    }
+    // A verdict that came too late is about nobody.
+    if (!this.#guests.has(guest)) return false;
+    if (!admitted) {
+      this.#past.rejected++;
+      this.#leave(guest);
+      return false;
+    }
+    guest.admitted = true;
+    this.#past.accepted++;
+    if (onConnect) this.#guard(conn, () => onConnect(conn));
+    return true;
   }
 
   /** Adds to the connections of the peer's host; returns how many there are. */
@@ -282,10 +284,9 @@ async function endOrderly(conn: Connection): Promise<void> {
       if (data === null) return;
       left -= data.length;
     }
-  } catch (error) {
+  } catch {
     // The handler is through, so a peer that is gone, or a handler that closed
     // the connection itself, is no fault.
-    if (!(error instanceof SocketError)) throw error;
   }
 }
 

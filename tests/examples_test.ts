@@ -1,9 +1,7 @@
 // The examples as users run them: as processes of both runtimes, with the
 // Python programs that they must serve unchanged.
 import { once } from "node:events";
-import process from "node:process";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
   connect,
   type Connection,
@@ -13,10 +11,16 @@ import {
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import {
-  deno,
+  assertFails,
+  assertPrints,
+  command as commandOf,
+  freePort,
+  options,
+  ready,
+  signal,
+} from "./examples.ts";
+import {
   output,
-  portOf,
-  type Program,
   python,
   recvAll,
   recvExactly,
@@ -24,43 +28,6 @@ import {
   start,
   text,
 } from "./support.ts";
-
-const options = { timeout: 60_000 };
-
-function example(name: string): string {
-  return fileURLToPath(new URL(`../examples/${name}.ts`, import.meta.url));
-}
-
-/** Waits for the one line that a server prints; returns the port in it. */
-async function ready(server: Program, host = "127.0.0.1"): Promise<number> {
-  const line = await server.line();
-  const port = line.slice(line.lastIndexOf(":") + 1);
-  assertEquals(line, `listening on ${host}:${Number(port)}`);
-  return Number(port);
-}
-
-async function assertPrints(command: string[], stdout: string): Promise<void> {
-  await using program = start(command);
-  assertEquals(await program.ended, { stdout, stderr: "", status: 0 });
-}
-
-/** Asserts one line on standard error, which says this, and a failure. */
-async function assertFails(command: string[], says: string): Promise<void> {
-  await using program = start(command);
-  const { stdout, stderr, status } = await program.ended;
-  const call = command.slice(-2).join(" ");
-  assertEquals(stdout, "", call);
-  assert(status !== null && status > 0, `${call}: status ${status}`);
-  assert(/^[^\n]+\n$/.test(stderr), `${call}: not one line:\n${stderr}`);
-  assert(stderr.includes(says), `${call}: ${stderr}`);
-}
-
-/** Deno's `child.kill` reports the signal as the end, whatever the status. */
-function signal(server: Program, name: "SIGINT" | "SIGTERM"): void {
-  const { pid } = server.process;
-  assert(pid !== undefined);
-  process.kill(pid, name);
-}
 
 /** Connects to an echo server, and knows that it has accepted. */
 async function accepted(port: number): Promise<Connection> {
@@ -97,11 +64,6 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
-  await using listener = await listen({ port: 0 });
-  return portOf(listener.addr);
-}
-
 /** Python's web server; answers with what was asked for, and 1 MB. */
 const HTTP_SERVER = `
 import http.server
@@ -119,11 +81,8 @@ server.serve_forever()
 `;
 
 for (const runtime of runtimes) {
-  const command = (name: string, ...args: string[]) => [
-    ...runtime.command,
-    example(name),
-    ...args,
-  ];
+  const command = (name: string, ...args: string[]) =>
+    commandOf(runtime, name, ...args);
   const serving = (name: string, ...args: string[]) =>
     start(command(name, "--port", "0", ...args));
 
@@ -320,80 +279,3 @@ print(s.recv(1024))
     }
   });
 }
-
-describe("permissions on Deno", () => {
-  /** As a user types it: Deno adds `-A` to the `deno run` of a child process,
-   * unless it does not see it. */
-  const denoRun = (script: string, ...args: string[]) => {
-    const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
-    return python(
-      "import json, os, pty, select\ncommand = json.loads(args[0])\n" + script,
-      JSON.stringify([...run, "--no-check", ...args]),
-    );
-  };
-  const only = (...args: string[]) =>
-    denoRun("os.execvp(command[0], command)", "--no-prompt", ...args);
-
-  for (const name of ["echo", "greeting"]) {
-    it(`${name}.ts needs its own address only`, options, async () => {
-      const port = await freePort();
-      await using server = start(only(
-        `--allow-net=127.0.0.1:${port}`,
-        example(name),
-        `--port=${port}`,
-      ));
-      assertEquals(await ready(server), port);
-      await using conn = await connect({ port });
-      await conn.send("Hello, client!");
-      await conn.closeWrite();
-      assertEquals(text(await recvAll(conn)), "Hello, client!");
-      signal(server, "SIGINT");
-      assertEquals((await server.ended).status, 0);
-    });
-  }
-
-  it("client.ts needs the server's address only", options, async () => {
-    await using server = start([...deno.command, example("echo"), "--port=0"]);
-    const port = await ready(server);
-    for (const hostname of ["127.0.0.1", "localhost"]) {
-      await assertPrints(
-        only(
-          `--allow-net=${hostname}:${port}`,
-          example("client"),
-          `--hostname=${hostname}`,
-          `--port=${port}`,
-        ),
-        "Hello, world",
-      );
-    }
-  });
-
-  it("without it, one line names --allow-net", options, async () => {
-    const port = await freePort();
-    for (const name of ["echo", "greeting", "client", "http_get"]) {
-      const command = only(example(name), `--port=${port}`);
-      await assertFails(command, "--allow-net");
-    }
-  });
-
-  it("without flags, Deno asks for that only", options, async () => {
-    const port = await freePort();
-    // Deno throws away what was typed before it asks: type until it answers.
-    const terminal = `
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(command[0], command)
-seen = b""
-while b"listening on" not in seen:
-    if select.select([fd], [], [], 0.1)[0]:
-        seen += os.read(fd, 65536)
-    elif b"[y/n" in seen:
-        os.write(fd, b"y\\n")
-os.kill(pid, 2)
-print(seen.count(b"Deno requests"), b'net access to "127.0.0.1:${port}"' in seen)
-print(os.waitpid(pid, 0)[1])
-`;
-    const command = denoRun(terminal, example("echo"), `--port=${port}`);
-    assertEquals(await output(command), "1 True\n0\n");
-  });
-});

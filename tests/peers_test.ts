@@ -2,9 +2,9 @@
 // of Python `socket` programs, as clients of the examples and as servers.
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { connect, type Connection, serveEcho } from "../mod.ts";
 import { assertEquals } from "./assert.ts";
+import { command, options } from "./examples.ts";
 import {
   assertSameBytes,
   output,
@@ -20,15 +20,8 @@ import {
   text,
 } from "./support.ts";
 
-const options = { timeout: 60_000 };
-
-function example(runtime: Runtime, name: string, ...args: string[]): string[] {
-  const path = new URL(`../examples/${name}.ts`, import.meta.url);
-  return [...runtime.command, fileURLToPath(path), ...args];
-}
-
 function serving(runtime: Runtime, name: string, ...args: string[]): Program {
-  return start(example(runtime, name, "--port", "0", ...args));
+  return start(command(runtime, name, "--port", "0", ...args));
 }
 
 /** The port at the end of the line with which a server says it is ready. */
@@ -77,7 +70,7 @@ for (const runtime of runtimes) {
       await using server = await serveEcho({ port: 0 });
       const port = String(portOf(server.addr));
       const message = "0123456789".repeat(10_000);
-      const client = example(runtime, "client", "--port", port);
+      const client = command(runtime, "client", "--port", port);
       const printed = await output([...client, "--message", message]);
       assertSameBytes(
         new TextEncoder().encode(printed),

@@ -79,7 +79,7 @@ export class BunConnection extends BaseConnection {
       this.#socket.shutdown();
       this.#socket.close();
     }
-    this.#stopWriting();
+    if (this.#rest !== null) this.#settleRest(broken());
   }
 
   /** Bytes came. Bun reads on by itself, so a lack of interest is a pause. */
@@ -102,17 +102,12 @@ export class BunConnection extends BaseConnection {
     const rest = this.#rest;
     // Bun also calls `drain` when nothing waits for it.
     if (rest === null) return;
-    let taken: number;
     try {
-      taken = this.#take(rest.data);
+      rest.data = rest.data.subarray(this.#take(rest.data));
+      if (rest.data.length === 0) this.#settleRest();
     } catch (error) {
-      this.#rest = null;
-      return rest.reject(error);
+      this.#settleRest(error);
     }
-    rest.data = rest.data.subarray(taken);
-    if (rest.data.length > 0) return;
-    this.#rest = null;
-    rest.resolve();
   }
 
   /** The socket is closed: both sides have ended, or it broke. */
@@ -121,7 +116,7 @@ export class BunConnection extends BaseConnection {
     // receiving side that is the end.
     if (error === undefined || error.code === "EPIPE") this.end();
     else this.fail(error);
-    this.#stopWriting(error);
+    if (this.#rest !== null) this.#settleRest(error ?? broken());
   }
 
   #take(data: Uint8Array): number {
@@ -131,9 +126,14 @@ export class BunConnection extends BaseConnection {
     return taken;
   }
 
-  #stopWriting(reason: BunError = broken()): void {
-    this.#rest?.reject(reason);
+  /** The write under way is through, or has failed. */
+  #settleRest(error?: unknown): void {
+    const rest = this.#rest;
+    if (rest === null) return;
     this.#rest = null;
+    if (error === undefined) rest.resolve();
+    else rest.reject(this.explain(error));
+    this.written();
   }
 }
 

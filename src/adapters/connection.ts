@@ -17,6 +17,9 @@ const DONE = Promise.resolve();
 type Bytes = Uint8Array<ArrayBuffer>;
 type Receiver = PromiseWithResolvers<Bytes | null>;
 
+/** Stands for a `recv` whose promise is the runtime's to settle. */
+const DIRECT: Receiver = { ...Promise.withResolvers(), reject() {} };
+
 interface QueuedSend extends PromiseWithResolvers<void> {
   /** `null` is the FIN. */
   data: Uint8Array | null;
@@ -68,8 +71,17 @@ export abstract class BaseConnection implements Connection {
   /** Somebody waits and nothing is queued: start or resume reading. */
   protected abstract read(maxBytes: number): void;
   /**
+   * The short cut of `recv`, where the runtime's own promise can serve it: it
+   * goes on with `received` or `notReceived`. Others return null.
+   */
+  protected readDirectly(_maxBytes: number): Promise<Bytes | null> | null {
+    return null;
+  }
+  /**
    * Sends all of it, one call at a time; no promise where the runtime took it
-   * at once. Adds to `bytesSent` as bytes go, so that a slow send shows.
+   * at once, otherwise one that rejects with what `explain` says, and a call
+   * of `written` at the end. Adds to `bytesSent` as bytes go, so that a slow
+   * send shows.
    */
   protected abstract write(data: Uint8Array): Promise<void> | void;
   /** Sends the FIN. */
@@ -99,6 +111,13 @@ export abstract class BaseConnection implements Connection {
     if (this.#chunks.length > 0) return Promise.resolve(this.#take(maxBytes));
     if (this.#ended) return Promise.resolve(null);
     if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (signal === undefined) {
+      const direct = this.readDirectly(maxBytes);
+      if (direct !== null) {
+        this.#receiver = DIRECT;
+        return direct;
+      }
+    }
     const receiver = this.#await(signal);
     this.#maxBytes = maxBytes;
     this.read(maxBytes);
@@ -117,27 +136,20 @@ export abstract class BaseConnection implements Connection {
     return this.transmit(data) ?? DONE;
   }
 
-  async pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
-    const signal = options?.signal;
-    if (destination instanceof BaseConnection) {
-      const refusal = this.#cannotReceive();
-      if (refusal !== null) throw refusal;
-      signal?.throwIfAborted();
-      await this.#relay(destination, this.#await(signal));
-    } else {
-      for (let data; (data = await this.recv(65536, { signal })) !== null;) {
-        await destination.send(data);
-      }
-    }
-    if (!options?.preventClose) await destination.closeWrite();
+  pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
+    const piped = destination instanceof BaseConnection
+      ? this.#relay(destination, options?.signal)
+      : this.#relayByHand(destination, options?.signal);
+    return options?.preventClose
+      ? piped.then(() => {})
+      : piped.then(() => destination.closeWrite());
   }
 
   closeWrite(): Promise<void> {
     if (this.#closed) return Promise.reject(this.#fault("EBADF", "end"));
     // After a failure nobody is left to tell; `recv` and `send` report it.
-    return this.#finished ??= this.#failure === null
-      ? this.#inTurn(null)
-      : DONE;
+    if (this.#failure !== null) return this.#finished ??= DONE;
+    return this.#finished ??= this.#sending ? this.#queue(null) : this.#end();
   }
 
   close(): Promise<void> {
@@ -163,6 +175,22 @@ export abstract class BaseConnection implements Connection {
   /** Whether what comes goes to `forward` instead of `push`. */
   get relaying(): boolean {
     return this.#destination !== null;
+  }
+
+  /** What a direct read resolves with. */
+  protected received(chunk: Bytes | null): Bytes | null {
+    if (this.#closed) throw this.#fault("EBADF", "receive");
+    this.#receiver = null;
+    if (chunk === null) this.#ended = true;
+    else this.bytesReceived += chunk.length;
+    return chunk;
+  }
+
+  /** What a direct read rejects with. */
+  protected notReceived(error: unknown): never {
+    if (this.#closed) throw this.#fault("EBADF", "receive");
+    this.fail(error);
+    throw this.#failure;
   }
 
   /** Bytes came: to the waiting `recv`, or into the queue. They are ours. */
@@ -203,45 +231,39 @@ export abstract class BaseConnection implements Connection {
   transmit(data: Uint8Array): Promise<void> | void {
     const refusal = this.#cannotSend();
     if (refusal !== null) return Promise.reject(refusal);
-    if (this.#sending) return this.#inTurn(data);
-    let writing: Promise<void> | void;
-    try {
-      writing = this.write(data);
-    } catch (error) {
-      return Promise.reject(this.#sendFailed(error));
-    }
-    if (writing !== undefined) return this.#hold(writing);
+    return this.#sending ? this.#queue(data) : this.#start(data);
   }
 
-  /** Waits behind the sends under way. */
-  #inTurn(data: Uint8Array | null): Promise<void> {
-    if (!this.#sending) return this.#hold(this.#start(data));
-    const send: QueuedSend = { ...Promise.withResolvers<void>(), data };
-    (this.#sends ??= []).push(send);
-    return send.promise;
-  }
-
-  async #start(data: Uint8Array | null): Promise<void> {
-    await (data === null ? this.finish() : this.write(data));
-  }
-
-  /** Keeps later sends waiting until this one is through. */
-  async #hold(writing: Promise<void>): Promise<void> {
+  #start(data: Uint8Array): Promise<void> | void {
     this.#sending = true;
     try {
-      await writing;
+      const writing = this.write(data);
+      if (writing !== undefined) return writing;
     } catch (error) {
-      throw this.#sendFailed(error);
-    } finally {
       this.#sending = false;
-      const next = this.#sends?.shift();
-      if (next !== undefined) {
-        this.#hold(this.#start(next.data)).then(next.resolve, next.reject);
-      }
+      return Promise.reject(this.explain(error));
+    }
+    this.#sending = false;
+  }
+
+  /** A `write` that took its time is through: the next one may start. */
+  protected written(): void {
+    this.#sending = false;
+    while (!this.#sending) {
+      const send = this.#sends?.shift();
+      if (send === undefined) return;
+      const sending = this.#failure !== null
+        ? Promise.reject(this.#failure)
+        : send.data === null
+        ? this.#end()
+        : this.#start(send.data);
+      if (sending === undefined) send.resolve();
+      else sending.then(send.resolve, send.reject);
     }
   }
 
-  #sendFailed(error: unknown): SocketError {
+  /** The error to show for one that a `write` met. */
+  protected explain(error: unknown): SocketError {
     if (this.#closed) return this.#fault("EBADF", "send");
     const failure = toFault(error, this.#cannot("send"));
     // A reset ends both directions, whichever call meets it first.
@@ -249,25 +271,62 @@ export abstract class BaseConnection implements Connection {
     return failure;
   }
 
-  async #relay(
+  #queue(data: Uint8Array | null): Promise<void> {
+    const send: QueuedSend = { ...Promise.withResolvers<void>(), data };
+    (this.#sends ??= []).push(send);
+    return send.promise;
+  }
+
+  async #end(): Promise<void> {
+    this.#sending = true;
+    try {
+      await this.finish();
+    } catch (error) {
+      throw this.explain(error);
+    } finally {
+      this.written();
+    }
+  }
+
+  #relay(destination: BaseConnection, signal?: AbortSignal): Promise<unknown> {
+    const refusal = this.#cannotReceive();
+    if (refusal !== null) return Promise.reject(refusal);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const receiver = this.#await(signal);
+    this.#destination = destination;
+    if (this.#chunks.length === 0) this.#startRelay();
+    else this.#relayQueued(destination, receiver);
+    return receiver.promise;
+  }
+
+  #startRelay(): void {
+    if (this.#ended) this.end();
+    else if (this.#failure !== null) this.fail(this.#failure);
+    else this.read(65536);
+  }
+
+  /** What is queued goes first; nothing is read meanwhile. */
+  async #relayQueued(
     destination: BaseConnection,
     receiver: Receiver,
   ): Promise<void> {
-    this.#destination = destination;
-    // What is queued goes first; nothing is read meanwhile.
-    while (this.#chunks.length > 0 && this.#receiver === receiver) {
-      try {
+    try {
+      while (this.#chunks.length > 0 && this.#receiver === receiver) {
         await destination.transmit(this.#take(65536));
-      } catch (error) {
-        this.abandon(error);
       }
+      if (this.#receiver === receiver) this.#startRelay();
+    } catch (error) {
+      if (this.#receiver === receiver) this.abandon(error);
     }
-    if (this.#receiver === receiver) {
-      if (this.#ended) this.end();
-      else if (this.#failure !== null) this.fail(this.#failure);
-      else this.read(65536);
+  }
+
+  async #relayByHand(
+    destination: Connection,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    for (let data; (data = await this.recv(65536, { signal })) !== null;) {
+      await destination.send(data);
     }
-    await receiver.promise;
   }
 
   #await(

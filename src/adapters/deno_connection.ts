@@ -18,17 +18,23 @@ export interface DenoSocket {
 }
 
 /** The buffer of a connection starts small, for there may be many idle ones… */
-const SMALLEST_BUFFER = 1024;
+const SMALLEST_BUFFER = 512;
 /** …and grows while reads fill it, as far as throughput grows with it. */
 const LARGEST_BUFFER = 262_144;
+
+const NOTHING = new Uint8Array(0);
 
 /** A connection on a `Deno.Conn`, which is read when somebody receives. */
 export class DenoConnection extends BaseConnection {
   readonly #socket: DenoSocket;
   #reading = false;
+  /** Part of the buffer that a direct read fills. */
+  #filling: Uint8Array<ArrayBuffer> = NOTHING;
+  #writing: Uint8Array = NOTHING;
   #maxBytes = 0;
   #size = SMALLEST_BUFFER;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
+  #view: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(
     socket: DenoSocket,
@@ -47,6 +53,31 @@ export class DenoConnection extends BaseConnection {
     if (!this.#reading) this.#readOn();
   }
 
+  protected override readDirectly(
+    maxBytes: number,
+  ): Promise<Uint8Array<ArrayBuffer> | null> | null {
+    if (this.#reading) return null;
+    this.#reading = true;
+    this.#maxBytes = maxBytes;
+    const buffer = this.#bufferToFill();
+    this.#filling = buffer;
+    return this.#socket.read(buffer).then(this.#didRead, this.#didNotRead);
+  }
+
+  readonly #didRead = (n: number | null): Uint8Array<ArrayBuffer> | null => {
+    this.#reading = false;
+    if (n === null) return this.received(null);
+    const buffer = this.#filling;
+    const chunk = this.#handOut(buffer, n);
+    if (n === buffer.length) this.#grow();
+    return this.received(chunk);
+  };
+
+  readonly #didNotRead = (error: unknown): never => {
+    this.#reading = false;
+    this.notReceived(isCut(error) ? protocolError(error) : error);
+  };
+
   async #readOn(): Promise<void> {
     this.#reading = true;
     try {
@@ -54,8 +85,14 @@ export class DenoConnection extends BaseConnection {
         const buffer = this.#bufferToFill();
         const n = await this.#socket.read(buffer);
         if (n === null) return this.end();
-        if (this.relaying) await this.#pass(buffer, n);
-        else this.push(this.#handOut(buffer, n));
+        if (!this.relaying) this.push(this.#handOut(buffer, n));
+        else {
+          try {
+            await this.forward(this.#filled(buffer, n));
+          } catch (error) {
+            this.abandon(error);
+          }
+        }
         if (n === buffer.length) this.#grow();
       }
     } catch (error) {
@@ -83,28 +120,39 @@ export class DenoConnection extends BaseConnection {
     return buffer.subarray(0, n);
   }
 
-  async #pass(buffer: Uint8Array, n: number): Promise<void> {
-    try {
-      await this.forward(n === buffer.length ? buffer : buffer.subarray(0, n));
-    } catch (error) {
-      this.abandon(error);
+  /** The filled part of the buffer: messages are often of one length. */
+  #filled(buffer: Uint8Array<ArrayBuffer>, n: number): Uint8Array {
+    if (n === buffer.length) return buffer;
+    if (this.#view?.length !== n || this.#view.buffer !== buffer.buffer) {
+      this.#view = buffer.subarray(0, n);
     }
+    return this.#view;
   }
 
   #grow(): void {
     if (this.#size === LARGEST_BUFFER) return;
-    this.#size *= 4;
+    this.#size = Math.min(4 * this.#size, LARGEST_BUFFER);
     this.#buffer = null;
   }
 
-  protected async write(data: Uint8Array): Promise<void> {
-    for (;;) {
-      const n = await this.#socket.write(data);
-      this.bytesSent += n;
-      if (n === data.length) return;
-      data = data.subarray(n);
-    }
+  protected write(data: Uint8Array): Promise<void> {
+    this.#writing = data;
+    return this.#socket.write(data).then(this.#wrote, this.#notWrote);
   }
+
+  readonly #wrote = (n: number): Promise<void> | void => {
+    this.bytesSent += n;
+    const data = this.#writing;
+    if (n < data.length) return this.write(data.subarray(n));
+    this.#writing = NOTHING;
+    this.written();
+  };
+
+  readonly #notWrote = (error: unknown): never => {
+    const failure = this.explain(error);
+    this.written();
+    throw failure;
+  };
 
   protected finish(): Promise<void> {
     return this.#socket.closeWrite();
