@@ -28,7 +28,7 @@ export type Reply = Uint8Array | string | void;
  */
 export type DatagramHandler = (
   data: Uint8Array<ArrayBuffer>,
-  from: NetAddress,
+  from: NetAddress<"udp">,
 ) => Reply | Promise<Reply>;
 
 /** Options of {@linkcode serveDatagrams} beside where to listen. */
@@ -38,13 +38,13 @@ export interface DatagramServerOptions {
   /** Stops the server. */
   signal?: AbortSignal;
   /** Called once, when the server is ready, with the real address. */
-  onListen?: (addr: NetAddress) => void;
+  onListen?: (addr: NetAddress<"udp">) => void;
   /**
    * Called with what the handler threw, or what the reply met. Unless given,
    * everything but a `SocketError`, which any peer can cause, goes to
    * `console.error`.
    */
-  onError?: (error: unknown, from: NetAddress) => void;
+  onError?: (error: unknown, from: NetAddress<"udp">) => void;
 }
 
 /** Options of {@linkcode serveDatagrams}. */
@@ -69,7 +69,7 @@ export interface DatagramServerStats {
 /** A running datagram server. */
 export interface DatagramServer extends AsyncDisposable {
   /** The bound address. */
-  readonly addr: NetAddress;
+  readonly addr: NetAddress<"udp">;
   /** Resolves when the server has stopped. */
   readonly finished: Promise<void>;
   /** Stops it; handlers that wait for something are not waited for. */
@@ -127,12 +127,12 @@ export async function serveDatagrams(
 }
 
 class UdpServer implements DatagramServer {
-  readonly addr: NetAddress;
+  readonly addr: NetAddress<"udp">;
   readonly finished: Promise<void>;
   readonly #socket: DatagramSocket;
   readonly #options: ServeDatagramsOptions;
   readonly #handler: DatagramHandler;
-  readonly #mayAnswer: (peer: NetAddress) => boolean;
+  readonly #mayAnswer: (peer: NetAddress<"udp">) => boolean;
   readonly #stats: Omit<DatagramServerStats, "dropped"> = {
     received: 0,
     sent: 0,
@@ -180,11 +180,13 @@ class UdpServer implements DatagramServer {
       await this.#answer(data, from);
     }
     signal?.removeEventListener("abort", abort);
+    // Only then is the port free.
+    await this.#socket.close();
   }
 
   #answer(
     data: Uint8Array<ArrayBuffer>,
-    from: NetAddress,
+    from: NetAddress<"udp">,
   ): Promise<void> | void {
     this.#stats.received++;
     this.#stats.bytesReceived += data.length;
@@ -199,9 +201,10 @@ class UdpServer implements DatagramServer {
     }
   }
 
-  #reply(reply: Reply, from: NetAddress): Promise<void> | void {
+  #reply(reply: Reply, from: NetAddress<"udp">): Promise<void> | void {
     if (reply === undefined) return;
-    if (!this.#mayAnswer(from)) {
+    // Port 0 is only ever forged, and cannot be sent to.
+    if (from.port === 0 || !this.#mayAnswer(from)) {
       this.#stats.withheld++;
       return;
     }
@@ -212,7 +215,7 @@ class UdpServer implements DatagramServer {
     }, (error) => this.#report(error, from));
   }
 
-  async #report(error: unknown, from: NetAddress): Promise<void> {
+  async #report(error: unknown, from: NetAddress<"udp">): Promise<void> {
     const { onError } = this.#options;
     if (onError === undefined) {
       if (!(error instanceof SocketError)) console.error(error);
@@ -229,6 +232,11 @@ class UdpServer implements DatagramServer {
 
 function checkGuard(guard: LoopGuardOptions | false | undefined): void {
   if (guard === false || guard === undefined) return;
+  if (guard === null || typeof guard !== "object") {
+    throw new TypeError(
+      `Invalid loopGuard "${guard}": expected false or an object`,
+    );
+  }
   checkNumber("loopGuard.lowestPort", guard.lowestPort ?? 0, 0);
   checkNumber("loopGuard.burst", guard.burst ?? 1, 1);
   checkNumber("loopGuard.rate", guard.rate ?? 0, 0);

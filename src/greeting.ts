@@ -99,9 +99,12 @@ export type ServeGreetingOptions =
     /** The transport. */
     transport: "udp";
     /** What to say: for a function, to whom, and what they said. */
-    message: Greeting<NetAddress>;
+    message: Greeting<NetAddress<"udp">>;
     /** Called with what the peer says. */
-    onMessage?: (data: Uint8Array, from: NetAddress) => void | Promise<void>;
+    onMessage?: (
+      data: Uint8Array,
+      from: NetAddress<"udp">,
+    ) => void | Promise<void>;
     /** A datagram is a message, so there is nothing else to wait for. */
     when?: "connect" | "message";
   });
@@ -142,7 +145,7 @@ function greetDatagram(
 ): DatagramHandler {
   checkGreeting(message, when);
   checkFunctions({ onMessage }, ["onMessage"]);
-  const reply = (data: Uint8Array<ArrayBuffer>, from: NetAddress) =>
+  const reply = (data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">) =>
     typeof message === "function" ? message(from, data) : message;
   return async (data, from) => {
     await onMessage?.(data, from);

@@ -22,19 +22,19 @@ const MOST_PEERS = 16384;
 
 interface Allowance {
   left: number;
-  /** When `left` was last filled up, by `performance.now()`. */
+  /** When `left` was that, by `Date.now()`. */
   since: number;
 }
 
 /** Tells, datagram by datagram, whether a reply to the sender is safe. */
 export function loopGuard(
-  own: NetAddress,
+  own: NetAddress<"udp">,
   { lowestPort = 1024, burst = 10_000, rate = 1000 }: LoopGuardOptions,
-): (peer: NetAddress) => boolean {
+): (peer: NetAddress<"udp">) => boolean {
   const allowances = new Map<string, Allowance>();
   const wildcard = own.hostname === "0.0.0.0" || own.hostname === "::";
 
-  const mayAnswer = ({ hostname, port }: NetAddress) =>
+  const mayAnswer = ({ hostname, port }: NetAddress<"udp">) =>
     port >= lowestPort &&
     // On a wildcard any address may be our own, so the port alone decides.
     !(port === own.port && (wildcard || hostname === own.hostname)) &&
@@ -51,17 +51,15 @@ export function loopGuard(
           break;
         }
       }
-      allowance = { left: burst, since: performance.now() };
+      allowance = { left: burst, since: Date.now() };
       allowances.set(name, allowance);
     }
-    // The clock is read only when the allowance is used up.
-    if (allowance.left < 1) {
-      const now = performance.now();
-      const earned = (now - allowance.since) * rate / 1000;
-      if (earned < 1) return false;
-      allowance.left = Math.min(burst, earned);
-      allowance.since = now;
-    }
+    // Cheaper than the steady clock; set back, it earns nothing for a while.
+    const now = Date.now();
+    const earned = Math.max(0, now - allowance.since) * rate / 1000;
+    allowance.left = Math.min(burst, allowance.left + earned);
+    allowance.since = now;
+    if (allowance.left < 1) return false;
     allowance.left--;
     return true;
   };

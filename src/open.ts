@@ -194,7 +194,7 @@ function checkConnect(options: ConnectOptions): CheckedConnect {
   return { ...options, transport: "tcp", hostname, tls };
 }
 
-function checkBind(options: BindOptions): NetAddress {
+function checkBind(options: BindOptions): NetAddress<"udp"> {
   checkTransport(options, ["udp"]);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);

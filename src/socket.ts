@@ -1,7 +1,9 @@
 /** The address of a TCP or UDP socket: an IP and a port. */
-export interface NetAddress {
+export interface NetAddress<
+  Transport extends "tcp" | "udp" = "tcp" | "udp",
+> {
   /** The protocol that carries it. */
-  transport: "tcp" | "udp";
+  transport: Transport;
   /** The IP address, without brackets: `127.0.0.1`, `::1`. */
   hostname: string;
   /** The port, 1 to 65535. */
@@ -22,7 +24,7 @@ export type Address = NetAddress | UnixAddress;
 /** The kind of address that these options lead to. */
 export type AddressOf<Options> = Options extends { transport: "unix" }
   ? UnixAddress
-  : NetAddress;
+  : NetAddress<"tcp">;
 
 /**
  * Writes an address the usual way.
@@ -282,9 +284,9 @@ export interface Connection extends AsyncDisposable {
 export interface DatagramSocket
   extends
     AsyncDisposable,
-    AsyncIterable<[Uint8Array<ArrayBuffer>, NetAddress]> {
+    AsyncIterable<[Uint8Array<ArrayBuffer>, NetAddress<"udp">]> {
   /** The bound address, its port real even if 0 was asked for. */
-  readonly addr: NetAddress;
+  readonly addr: NetAddress<"udp">;
   /** Datagrams thrown away because nobody received them in time. */
   readonly dropped: number;
   /**
@@ -293,7 +295,7 @@ export interface DatagramSocket
    */
   recvFrom(
     options?: AbortOptions,
-  ): Promise<[Uint8Array<ArrayBuffer>, NetAddress]>;
+  ): Promise<[Uint8Array<ArrayBuffer>, NetAddress<"udp">]>;
   /**
    * Sends one datagram; `to.hostname` may be a name. Rejects with `EMSGSIZE`
    * above 65507 bytes, `EAFNOSUPPORT` for the other IP version, `ENOTFOUND`

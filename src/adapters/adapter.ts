@@ -32,5 +32,5 @@ export interface Adapter {
   /** What these throw may be the runtime's own: `open.ts` translates it. */
   listen(options: CheckedListen): Listener | Promise<Listener>;
   connect(options: CheckedConnect): Promise<Connection>;
-  bind(address: NetAddress): Promise<DatagramSocket>;
+  bind(address: NetAddress<"udp">): Promise<DatagramSocket>;
 }

@@ -28,7 +28,7 @@ const LEFT_BY_ICMP = [
 ];
 
 class BunDatagramSocket extends BaseDatagramSocket {
-  addr: NetAddress = { transport: "udp", hostname: "", port: 0 };
+  addr: NetAddress<"udp"> = { transport: "udp", hostname: "", port: 0 };
   #socket: BunUdp | undefined;
   /** Sends that wait for the kernel to have room. */
   #room = Promise.withResolvers<void>();
@@ -77,7 +77,9 @@ class BunDatagramSocket extends BaseDatagramSocket {
     name: string,
     port: number,
   ): Promise<void> {
-    const family = this.addr.hostname.includes(":") ? 6 : 4;
+    // A socket on all addresses of IPv6 speaks IPv4 as well.
+    const own = this.addr.hostname;
+    const family = own === "::" ? 0 : own.includes(":") ? 6 : 4;
     await this.#sendWithRoom(data, await resolve(name, family), port);
   }
 
@@ -99,7 +101,12 @@ class BunDatagramSocket extends BaseDatagramSocket {
         return this.#socket!.send(data, port, hostname);
       } catch (error) {
         const { code } = error as { code: string };
-        if (attempt > 3 || !LEFT_BY_ICMP.includes(code)) throw error;
+        if (attempt <= 3 && LEFT_BY_ICMP.includes(code)) continue;
+        // Digits and dots, or colons, but no address.
+        if (code !== "ERR_INVALID_ARG_TYPE") throw error;
+        throw Object.assign(new Error("Invalid address", { cause: error }), {
+          code: "ENOTFOUND",
+        });
       }
     }
   }
@@ -119,14 +126,13 @@ async function resolve(
   hostname: string,
   family: 0 | 4 | 6 = 0,
 ): Promise<string> {
-  if (isAddress(hostname)) return hostname;
   const { lookup } = await import("node:dns/promises");
   return (await lookup(hostname, { family })).address;
 }
 
 /** Binds a UDP socket on Bun. */
 export function bindUdp(
-  { hostname, port }: NetAddress,
+  { hostname, port }: NetAddress<"udp">,
 ): Promise<BaseDatagramSocket> {
   return new BunDatagramSocket().open(hostname, port);
 }

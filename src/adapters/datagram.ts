@@ -7,7 +7,7 @@ import {
 import { fault, toFault } from "./fault.ts";
 import { Inbox } from "./inbox.ts";
 
-type Datagram = [data: Uint8Array<ArrayBuffer>, from: NetAddress];
+type Datagram = [data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">];
 
 /** The most that IPv4 carries; IPv6 would take 20 bytes more. */
 const LARGEST = 65507;
@@ -24,7 +24,7 @@ const DONE = Promise.resolve();
  * the checks, the end. An adapter extends it, and hands datagrams to `put`.
  */
 export abstract class BaseDatagramSocket implements DatagramSocket {
-  abstract readonly addr: NetAddress;
+  abstract readonly addr: NetAddress<"udp">;
   dropped = 0;
   readonly #inbox = new Inbox<Datagram>(
     ([data]) => data.length + DATAGRAM_BYTES,
@@ -53,6 +53,10 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
     to: { hostname: string; port: number },
   ): Promise<void> {
     if (typeof data === "string") data = encoder.encode(data);
+    // As URLs write IPv6.
+    if (typeof to?.hostname === "string" && to.hostname.startsWith("[")) {
+      to = { hostname: to.hostname.replace(/^\[(.*)\]$/, "$1"), port: to.port };
+    }
     const refusal = this.#refuse(data, to);
     if (refusal !== undefined) return Promise.reject(refusal);
     // Deno sends what is under way at once in the reverse order.

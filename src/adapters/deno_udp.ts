@@ -8,9 +8,9 @@ interface DenoRuntime {
 }
 
 interface DenoUdp {
-  readonly addr: NetAddress;
+  readonly addr: NetAddress<"udp">;
   receive(into: Uint8Array<ArrayBuffer>): Promise<
-    [data: Uint8Array<ArrayBuffer>, from: NetAddress]
+    [data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">]
   >;
   send(
     data: Uint8Array,
@@ -22,7 +22,7 @@ interface DenoUdp {
 const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
 
 class DenoDatagramSocket extends BaseDatagramSocket {
-  readonly addr: NetAddress;
+  readonly addr: NetAddress<"udp">;
   readonly #socket: DenoUdp;
   readonly #receiving: Promise<void>;
 
@@ -65,7 +65,7 @@ class DenoDatagramSocket extends BaseDatagramSocket {
 
 /** Binds a UDP socket on Deno. */
 export async function bindUdp(
-  { hostname, port }: NetAddress,
+  { hostname, port }: NetAddress<"udp">,
 ): Promise<BaseDatagramSocket> {
   if (Deno.listenDatagram === undefined) {
     const { bindNodeUdp } = await import("./node_udp.ts");

@@ -83,7 +83,11 @@ function codeOf(
   if (Object.hasOwn(EXPLANATIONS, code)) return code as SocketErrorCode;
   if (Object.hasOwn(SYNONYMS, code)) return SYNONYMS[code];
   // Deno's resolver and its permission classes come without a code.
-  if (/^EAI_/.test(code) || /lookup address information/.test(message)) {
+  if (
+    /^EAI_/.test(code) || /lookup address information/.test(message) ||
+    // A name that cannot be one.
+    name === "URIError"
+  ) {
     return "ENOTFOUND";
   }
   if (name === "PermissionDenied") return "EACCES";

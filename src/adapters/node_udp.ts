@@ -1,9 +1,10 @@
 // UDP on Deno without `--unstable-net`: slower, but nobody needs a flag.
 import { createSocket, type Socket } from "node:dgram";
+import { isIP } from "node:net";
 // Without it the `close` event never comes.
 import "node:process";
 import { formatAddress, type NetAddress } from "../socket.ts";
-import { BaseDatagramSocket, isAddress } from "./datagram.ts";
+import { BaseDatagramSocket } from "./datagram.ts";
 
 /** The parts of Deno that are used here. */
 interface DenoRuntime {
@@ -15,7 +16,7 @@ interface DenoRuntime {
 const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
 
 class NodeDatagramSocket extends BaseDatagramSocket {
-  readonly addr: NetAddress;
+  readonly addr: NetAddress<"udp">;
   readonly #socket: Socket;
 
   constructor(socket: Socket) {
@@ -52,7 +53,7 @@ class NodeDatagramSocket extends BaseDatagramSocket {
       : `Requires net access to "${to}", run again with the --allow-net flag`;
     return Object.assign(new Error(message, { cause: error }), {
       name: state === "granted" ? "Error" : "NotCapable",
-      code: isAddress(hostname) ? undefined : "ENOTFOUND",
+      code: isIP(hostname) ? undefined : "ENOTFOUND",
     });
   }
 
