@@ -190,7 +190,9 @@ function checkConnect(options: ConnectOptions): CheckedConnect {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
-  const tls = options.tls && checkTlsConnect(options.tls);
+  const tls = options.tls === undefined
+    ? undefined
+    : checkTlsConnect(options.tls);
   return { ...options, transport: "tcp", hostname, tls };
 }
 
@@ -273,9 +275,12 @@ function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
 }
 
 function checkAlpn(protocols: string[] = []): void {
+  // Bytes by the standard, but those beyond ASCII every runtime reads its way.
   const valid = (name: unknown) =>
-    typeof name === "string" && name.length > 0 && name.length < 256;
+    typeof name === "string" && /^[!-~]{1,255}$/.test(name);
   if (!Array.isArray(protocols) || !protocols.every(valid)) {
-    throw new TypeError("Invalid tls.alpnProtocols: expected names");
+    throw new TypeError(
+      "Invalid tls.alpnProtocols: expected names of 1 to 255 ASCII characters",
+    );
   }
 }

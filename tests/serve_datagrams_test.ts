@@ -136,8 +136,8 @@ describe("a handler that fails spares the server", () => {
     const handler: DatagramHandler = (data, from) =>
       text(data) === "fail" ? fail(data, from) : data;
     it(`${name}, told to onError`, async () => {
-      const errors: [unknown, NetAddress][] = [];
-      const onError = (error: unknown, from: NetAddress) =>
+      const errors: [unknown, NetAddress<"udp">][] = [];
+      const onError = (error: unknown, from: NetAddress<"udp">) =>
         void errors.push([error, from]);
       await using server = await serveDatagrams({ port: 0, onError }, handler);
       await using socket = await bind({ port: 0 });
@@ -203,15 +203,15 @@ describe("a handler that fails spares the server", () => {
 
 describe("the life of a server", () => {
   it("onListen is told the address; one that throws ends it", async () => {
-    const addrs: NetAddress[] = [];
-    const onListen = (addr: NetAddress) => void addrs.push(addr);
+    const addrs: NetAddress<"udp">[] = [];
+    const onListen = (addr: NetAddress<"udp">) => void addrs.push(addr);
     await using server = await serveDatagrams(
       { port: 0, onListen },
       () => undefined,
     );
     assertEquals(addrs, [server.addr]);
     const fault = new Error("From onListen");
-    const fail = (addr: NetAddress) => {
+    const fail = (addr: NetAddress<"udp">) => {
       addrs.push(addr);
       throw fault;
     };
@@ -308,7 +308,7 @@ perFamily("serveEcho sends back every datagram", async (hostname) => {
 });
 
 perFamily("serveGreeting greets each datagram", async (hostname) => {
-  const messages: [Greeting<NetAddress>, string][] = [
+  const messages: [Greeting<NetAddress<"udp">>, string][] = [
     ["Grüezi", "Grüezi"],
     [new TextEncoder().encode("bytes"), "bytes"],
     ["", ""],
@@ -320,7 +320,7 @@ perFamily("serveGreeting greets each datagram", async (hostname) => {
   ];
   for (const [message, greeting] of messages) {
     const said: string[] = [];
-    const onMessage = async (data: Uint8Array, from: NetAddress) => {
+    const onMessage = async (data: Uint8Array, from: NetAddress<"udp">) => {
       await Promise.resolve();
       said.push(`${from.hostname}: ${text(data)}`);
     };
@@ -382,12 +382,15 @@ describe("wrong options", () => {
   });
 });
 
-function peer(hostname: string, port: number): NetAddress {
+function peer(hostname: string, port: number): NetAddress<"udp"> {
   return { transport: "udp", hostname, port };
 }
 
 /** How many replies in a row the guard allows. */
-function inARow(mayAnswer: (peer: NetAddress) => boolean, to: NetAddress) {
+function inARow(
+  mayAnswer: (peer: NetAddress<"udp">) => boolean,
+  to: NetAddress<"udp">,
+) {
   let count = 0;
   while (mayAnswer(to)) count++;
   return count;
@@ -396,7 +399,7 @@ function inARow(mayAnswer: (peer: NetAddress) => boolean, to: NetAddress) {
 describe("loopGuard", () => {
   const client = peer("127.0.0.1", 40000);
   const bounded = { burst: 5, rate: 0 };
-  const verdicts: [string, string, NetAddress, boolean][] = [
+  const verdicts: [string, string, NetAddress<"udp">, boolean][] = [
     ["itself", "127.0.0.1", peer("127.0.0.1", 7000), false],
     ["itself, IPv6", "::1", peer("::1", 7000), false],
     ["its port elsewhere", "127.0.0.1", peer("127.0.0.2", 7000), true],

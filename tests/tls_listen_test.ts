@@ -193,7 +193,6 @@ itIsSo("ALPN agrees on what the server prefers", async ({ ca, server }) => {
   const cases: [string[]?, string[]?, string?][] = [
     [["parley", "h2"], ["h2", "parley"], "parley"],
     [["h2"], ["parley", "h2"], "h2"],
-    [["überall"], ["überall"], "überall"],
     [["h2"], undefined, undefined],
     [undefined, ["h2"], undefined],
     [[], [], undefined],
@@ -217,21 +216,24 @@ itIsSo("no ALPN protocol in common is EPROTO", async ({ ca, server }) => {
   await assertRejectsWith("EPROTO", () => connect({ port, tls: other }));
 });
 
-itIsSo("ALPN names are 1 to 255 bytes", async ({ ca, server }) => {
-  await using listener = await listen({ port: 0, tls: server });
-  const { port } = listener.addr;
-  for (const name of ["", "x".repeat(256), "é".repeat(128)]) {
-    const alpnProtocols = ["h2", name];
-    await assertRejects(
-      () => listen({ port: 0, tls: { ...server, alpnProtocols } }),
-      TypeError,
-    );
-    await assertRejects(
-      () => connect({ port, tls: { caCerts: [ca], alpnProtocols } }),
-      TypeError,
-    );
-  }
-});
+itIsSo(
+  "ALPN names are 1 to 255 characters of ASCII",
+  async ({ ca, server }) => {
+    await using listener = await listen({ port: 0, tls: server });
+    const { port } = listener.addr;
+    for (const name of ["", "x".repeat(256), "é", "a b"]) {
+      const alpnProtocols = ["h2", name];
+      await assertRejects(
+        () => listen({ port: 0, tls: { ...server, alpnProtocols } }),
+        TypeError,
+      );
+      await assertRejects(
+        () => connect({ port, tls: { caCerts: [ca], alpnProtocols } }),
+        TypeError,
+      );
+    }
+  },
+);
 
 /** Asserts that `listen` refuses, and leaves the port free. */
 async function assertRefused(

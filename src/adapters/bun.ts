@@ -15,7 +15,13 @@ import {
 import { bindUdp } from "./bun_udp.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
-import { HANDSHAKE_TIME, isSecure, protocolError, wireNames } from "./tls.ts";
+import {
+  HANDSHAKE_TIME,
+  HANDSHAKES,
+  isSecure,
+  protocolError,
+  wireNames,
+} from "./tls.ts";
 import { bindPath } from "./unix.ts";
 
 /** The parts of Bun that are used here. */
@@ -81,7 +87,7 @@ class BunListener extends BaseListener implements Opening {
   /** Sockets whose handshake is under way. */
   readonly #shaking = new Set<BunSocket>();
 
-  constructor(options: CheckedListen) {
+  constructor(options: CheckedListen, path?: string) {
     super();
     this.#options = options;
     this.#server = Bun.listen({
@@ -94,16 +100,15 @@ class BunListener extends BaseListener implements Opening {
       data: this,
       socket: handlers,
     });
-    this.addr = this.#where();
+    this.addr = path === undefined ? this.#where() : pathOf(path);
   }
 
   /** Bun accepts by itself: what nobody waits for waits here, unread. */
   opened(socket: BunSocket): void {
-    const waiting = this.queued + this.#shaking.size;
-    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
-    if (this.closed || waiting >= this.#options.backlog) socket.terminate();
-    else if (isSecure(this.#options)) this.#awaitHandshake(socket);
-    else this.#queue(socket);
+    if (this.closed) socket.terminate();
+    else if (!isSecure(this.#options)) this.#queue(socket);
+    else if (this.#shaking.size < HANDSHAKES) this.#awaitHandshake(socket);
+    else socket.terminate();
   }
 
   #awaitHandshake(socket: BunSocket): void {
@@ -124,7 +129,9 @@ class BunListener extends BaseListener implements Opening {
   }
 
   #queue(socket: BunSocket): void {
-    if (isGone(socket, this.#options)) return socket.terminate();
+    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
+    const full = this.queued >= this.#options.backlog;
+    if (full || isGone(socket, this.#options)) return socket.terminate();
     const connection = connectionOf(socket, this.#options, this.addr, NOWHERE);
     if (!this.wanted) connection.pause();
     this.put(connection);
@@ -166,6 +173,7 @@ class Dial implements Opening {
   opened(socket: BunSocket): void {
     const { signal } = this.#options;
     if (!isSecure(this.#options)) this.#settle(socket);
+    else if (signal?.aborted) socket.terminate();
     else if (signal !== undefined) {
       onAbort(signal, this.connected.promise, () => socket.terminate());
     }
@@ -256,7 +264,9 @@ async function trustOf(options: TlsConnectOptions): Promise<object> {
 }
 
 async function publicRoots(): Promise<readonly string[]> {
-  return (await import("node:tls")).rootCertificates;
+  const tls = await import("node:tls");
+  // With those of NODE_EXTRA_CA_CERTS and the like.
+  return tls.getCACertificates("default");
 }
 
 function alpnOf(protocols: string[] = []): object {
@@ -271,6 +281,9 @@ function unresolved(error: unknown, options: CheckedListen): unknown {
   return Object.assign(error, { code: "ENOTFOUND" });
 }
 
+/** What `/proc/net/unix` shows of a socket that listens. */
+const ACCEPTING = "00010000";
+
 /** Bun says ECONNREFUSED as well when the queue of a Unix server is full. */
 async function refused(error: unknown, path: string): Promise<unknown> {
   if (!(error instanceof Error) || !("code" in error)) return error;
@@ -278,7 +291,16 @@ async function refused(error: unknown, path: string): Promise<unknown> {
   const { readFile } = await import("node:fs/promises");
   // Where there is no such table, as on macOS, the kernel refuses as well.
   const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");
-  const live = bound.split("\n").some((line) => line.endsWith(` ${path}`));
+  const { basename, isAbsolute, resolve } = await import("node:path");
+  // A server is there under the path that it gave, a relative one perhaps, and
+  // so are the connections that it accepted, but for the flag.
+  const [full, name] = [resolve(path), basename(path)];
+  const live = bound.split("\n").some((line) => {
+    const [, , , flags, , , , ...words] = line.trim().split(/ +/);
+    const theirs = words.join(" ");
+    return flags === ACCEPTING &&
+      (isAbsolute(theirs) ? theirs === full : basename(theirs) === name);
+  });
   return live ? Object.assign(error, { code: "EAGAIN" }) : error;
 }
 
@@ -302,7 +324,7 @@ export const bun: Adapter = {
   listen(options: CheckedListen): Listener | Promise<Listener> {
     if (options.transport === "unix") {
       return bindPath(options, {
-        listen: () => new BunListener(options),
+        listen: (path) => new BunListener({ ...options, path }, options.path),
         knock: async () => await (await bun.connect(options)).close(),
         mayMask: true,
       });

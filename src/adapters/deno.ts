@@ -13,7 +13,7 @@ import { bindUdp } from "./deno_udp.ts";
 import { fault } from "./fault.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
-import { HANDSHAKE_TIME, isSecure } from "./tls.ts";
+import { HANDSHAKE_TIME, HANDSHAKES, isSecure } from "./tls.ts";
 import { bindPath } from "./unix.ts";
 
 /** The parts of Deno that are used here. */
@@ -48,11 +48,13 @@ class DenoListener extends BaseListener {
   /** Sockets whose handshake is under way. */
   readonly #shaking = new Set<DenoSocket>();
 
-  constructor(server: DenoServer, options: CheckedListen) {
+  constructor(server: DenoServer, options: CheckedListen, path?: string) {
     super();
     this.#server = server;
     this.#options = options;
-    this.addr = addressOf(server.addr);
+    this.addr = path === undefined
+      ? addressOf(server.addr)
+      : { transport: "unix", path };
     this.wake();
   }
 
@@ -66,7 +68,8 @@ class DenoListener extends BaseListener {
    */
   get #hungry(): boolean {
     if (!isSecure(this.#options)) return this.wanted;
-    return this.queued + this.#shaking.size < this.#options.backlog;
+    return this.queued < this.#options.backlog &&
+      this.#shaking.size < HANDSHAKES;
   }
 
   async #acceptOn(): Promise<void> {
@@ -190,7 +193,8 @@ function listenUnix(
 ): Promise<DenoListener> {
   const { transport, path } = options;
   return bindPath(options, {
-    listen: () => new DenoListener(Deno.listen({ transport, path }), options),
+    listen: (full) =>
+      new DenoListener(Deno.listen({ transport, path: full }), options, path),
     knock: async () => (await Deno.connect({ transport, path })).close(),
     mayMask: Deno.permissions.querySync({ name: "sys" }).state === "granted",
   });
@@ -218,7 +222,8 @@ async function secure(
   }
   try {
     const shaken = secured.handshake();
-    if (signal) onAbort(signal, shaken, () => closeOnce(secured));
+    if (signal?.aborted) closeOnce(secured);
+    else if (signal) onAbort(signal, shaken, () => closeOnce(secured));
     const { alpnProtocol } = await shaken;
     return connectionOf(secured, options, alpnProtocol, socket);
   } catch (error) {

@@ -3,6 +3,9 @@ import type { CheckedConnect, CheckedListen } from "./adapter.ts";
 /** How long a client may take for its handshake, in milliseconds. */
 export const HANDSHAKE_TIME = 10_000;
 
+/** How many clients may be at it at once, whatever the backlog is. */
+export const HANDSHAKES = 511;
+
 /** A handshake that failed, whatever code the runtime gives the reason. */
 export function protocolError(cause: Error | null): Error {
   const reason = cause?.message ?? "the peer is not the one that was named";
@@ -10,12 +13,9 @@ export function protocolError(cause: Error | null): Error {
 }
 
 /** ALPN names as the handshake carries them: each after its length. */
-export function wireNames(protocols: string[]): Uint8Array {
-  const encoder = new TextEncoder();
-  return Uint8Array.from(protocols.flatMap((name) => {
-    const bytes = encoder.encode(name);
-    return [bytes.length, ...bytes];
-  }));
+export function wireNames(protocols: string[]): string {
+  return protocols.map((name) => String.fromCharCode(name.length) + name)
+    .join("");
 }
 
 /** Whether these options ask for TLS. */

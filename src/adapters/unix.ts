@@ -4,7 +4,7 @@ import type { BaseListener } from "./listener.ts";
 /** What a runtime has to lend for a Unix socket. */
 interface Runtime<L> {
   /** Binds, at once: no other code of this process runs meanwhile. */
-  listen(): L;
+  listen(path: string): L;
   /** Resolves if a server answers at the path. */
   knock(): Promise<unknown>;
   /** Whether `process.umask` may be used, without asking the user for it. */
@@ -13,18 +13,22 @@ interface Runtime<L> {
 
 /** Makes the socket file, with its mode, and sees to its end. */
 export async function bindPath<L extends BaseListener>(
-  { path, mode, removeStale }: UnixListenOptions,
+  { path: given, mode, removeStale }: UnixListenOptions,
   runtime: Runtime<L>,
 ): Promise<L> {
   // Loaded here, for Unix sockets alone need them.
   const fs = await import("node:fs");
   const { default: process } = await import("node:process");
+  const { resolve } = await import("node:path");
+  // A later `chdir` must not make it another file; but long paths do not fit.
+  const full = resolve(given);
+  const path = new TextEncoder().encode(full).length > 107 ? given : full;
   const bind = () => {
-    if (mode === undefined) return runtime.listen();
+    if (mode === undefined) return runtime.listen(path);
     // Never for a moment open to more than asked, where the mask may be set.
     const mask = runtime.mayMask ? process.umask(0o777 & ~mode) : undefined;
     try {
-      const listener = runtime.listen();
+      const listener = runtime.listen(path);
       if (mask === undefined) fs.chmodSync(path, mode);
       return listener;
     } finally {
@@ -44,6 +48,20 @@ export async function bindPath<L extends BaseListener>(
     );
   };
 
+  /** Moves somebody else's file away; returns how to put it back. */
+  const setAside = () => {
+    const aside = `${path}.${process.pid}`;
+    try {
+      fs.renameSync(path, aside);
+      return () => fs.renameSync(aside, path);
+    } catch {
+      // Deno may let us write there and nowhere else.
+      const { mode } = fs.lstatSync(path);
+      const content = fs.readFileSync(path);
+      return () => fs.writeFileSync(path, content, { mode });
+    }
+  };
+
   let listener: L;
   try {
     listener = bind();
@@ -57,12 +75,11 @@ export async function bindPath<L extends BaseListener>(
   // too: that one steps aside meanwhile.
   listener.guard = async (release) => {
     const theirs = identify();
-    const aside = theirs !== undefined && theirs !== ours
-      ? `${path}.${process.pid}`
-      : undefined;
-    if (aside !== undefined) fs.renameSync(path, aside);
+    const putBack = theirs === undefined || theirs === ours
+      ? undefined
+      : setAside();
     await release();
-    if (aside !== undefined) fs.renameSync(aside, path);
+    putBack?.();
   };
   return listener;
 }
