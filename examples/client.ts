@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { bind, connect } from "../mod.ts";
-import { addressFlags, run, toNumber } from "./program.ts";
+import { addressFlags, checkFlags, run, toNumber } from "./program.ts";
 
 /** How long a datagram may take to be answered. */
 const PATIENCE = 5000;
@@ -19,6 +19,7 @@ await run(async () => {
   });
   const { hostname, unix, message, ca } = values;
   const port = toNumber("port", values.port);
+  checkFlags(values);
 
   if (values.udp) {
     const ours = hostname.includes(":") ? "::" : "0.0.0.0";

@@ -29,6 +29,23 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
+/** What means nothing there: least of all may TLS silently be plain text. */
+const FOREIGN = {
+  udp: ["unix", "cert", "key", "tls", "ca"],
+  unix: ["cert", "key", "tls", "ca"],
+};
+
+/** Refuses flags that do not go together. */
+export function checkFlags(flags: { udp: boolean; unix?: string }): void {
+  const way = flags.udp ? "udp" : flags.unix !== undefined ? "unix" : undefined;
+  if (way === undefined) return;
+  const given = Object.entries(flags).filter(([, value]) => value);
+  const wrong = given.find(([name]) => FOREIGN[way].includes(name));
+  if (wrong !== undefined) {
+    throw new TypeError(`--${wrong[0]} does not go with --${way}`);
+  }
+}
+
 /** Says where the server listens, and stops it on SIGINT or SIGTERM. */
 export async function serveUntilSignal(
   server: {
@@ -84,6 +101,7 @@ export interface ServerFlags {
 export function serverOptions(flags: ServerFlags): ServeEchoOptions {
   const { hostname, unix } = flags;
   const port = toNumber("port", flags.port);
+  checkFlags(flags);
   if (flags.udp) return { transport: "udp", hostname, port };
   const limit = (name: keyof ServerFlags) => {
     const text = flags[name];

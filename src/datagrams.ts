@@ -42,7 +42,7 @@ export interface DatagramServerOptions {
   /**
    * Called with what the handler threw, or what the reply met. Unless given,
    * everything but a `SocketError`, which any peer can cause, goes to
-   * `console.error`.
+   * `console.error`, and the first missing permission to reply.
    */
   onError?: (error: unknown, from: NetAddress<"udp">) => void;
 }
@@ -141,6 +141,8 @@ class UdpServer implements DatagramServer {
     bytesSent: 0,
   };
 
+  #warned = false;
+
   constructor(
     socket: DatagramSocket,
     options: ServeDatagramsOptions,
@@ -219,6 +221,11 @@ class UdpServer implements DatagramServer {
     const { onError } = this.#options;
     if (onError === undefined) {
       if (!(error instanceof SocketError)) console.error(error);
+      // No peer's fault: without the permission nobody gets an answer.
+      else if (error.code === "EACCES" && !this.#warned) {
+        this.#warned = true;
+        console.error(error.message);
+      }
       return;
     }
     try {

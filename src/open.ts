@@ -167,6 +167,7 @@ function checkListen(options: ListenOptions): CheckedListen {
   checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
   if (options.transport === "unix") {
     checkPath(options.path);
+    refuseTls(options);
     if (options.mode !== undefined) {
       checkInteger("mode", options.mode, 0, 0o777);
     }
@@ -186,6 +187,7 @@ function checkConnect(options: ConnectOptions): CheckedConnect {
   }
   if (options.transport === "unix") {
     checkPath(options.path);
+    refuseTls(options);
     return options;
   }
   const hostname = checkHostname(options.hostname);
@@ -198,6 +200,7 @@ function checkConnect(options: ConnectOptions): CheckedConnect {
 
 function checkBind(options: BindOptions): NetAddress<"udp"> {
   checkTransport(options, ["udp"]);
+  refuseTls(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
   return { transport: "udp", hostname, port: options.port };
@@ -272,6 +275,13 @@ function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
   return serverName === undefined
     ? tls
     : { ...tls, serverName: checkHostname(serverName) };
+}
+
+/** Asked for TLS, a socket must not silently speak plain text. */
+function refuseTls(options: { tls?: unknown } | { transport?: string }): void {
+  if ("tls" in options && options.tls !== undefined) {
+    throw new TypeError("Invalid tls: only TCP carries it");
+  }
 }
 
 function checkAlpn(protocols: string[] = []): void {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import {
   type Address,
+  bind,
   connect,
   listen,
   type ListenOptions,
@@ -60,6 +61,13 @@ describe("wrong arguments", () => {
       );
       await assertRejects(() => connect(untyped(wrong)), TypeError);
     }
+  });
+  it("tls on anything but TCP is a TypeError", async () => {
+    const unix = { transport: "unix", path: "x.sock", tls: true };
+    await assertRejects(() => listen(untyped<ListenOptions>(unix)), TypeError);
+    await assertRejects(() => connect(untyped(unix)), TypeError);
+    const udp = { port: 0, tls: true };
+    await assertRejects(() => bind(udp), TypeError);
   });
   it("a backlog below 1 is a RangeError", async () => {
     await assertRejects(() => listen({ port: 0, backlog: 0 }), RangeError);

@@ -132,7 +132,13 @@ class BunListener extends BaseListener implements Opening {
     // Beyond the backlog a kernel refuses; a reset is the nearest to that.
     const full = this.queued >= this.#options.backlog;
     if (full || isGone(socket, this.#options)) return socket.terminate();
-    const connection = connectionOf(socket, this.#options, this.addr, NOWHERE);
+    // On a wildcard each connection has a local address of its own.
+    const { addr } = this;
+    const connection = addr.transport === "unix"
+      ? connectionOf(socket, this.#options, addr, NOWHERE)
+      : WILDCARDS.includes(addr.hostname)
+      ? connectionOf(socket, this.#options, undefined, undefined)
+      : connectionOf(socket, this.#options, addr, undefined);
     if (!this.wanted) connection.pause();
     this.put(connection);
   }
@@ -195,10 +201,14 @@ class Dial implements Opening {
       this.connected.reject(broken("ECONNRESET"));
       return socket.terminate();
     }
-    const peer = options.transport === "unix" ? pathOf(options.path) : NOWHERE;
-    this.connected.resolve(connectionOf(socket, options, NOWHERE, peer));
+    const [ours, peer] = options.transport === "unix"
+      ? [NOWHERE, pathOf(options.path)]
+      : [];
+    this.connected.resolve(connectionOf(socket, options, ours, peer));
   }
 }
+
+const WILDCARDS = ["0.0.0.0", "::"];
 
 /** The address of a Unix socket that is bound to no path. */
 const NOWHERE = pathOf("");
@@ -215,29 +225,30 @@ function isGone(
   return transport === "tcp" && socket.remoteAddress === undefined;
 }
 
-/** Takes a socket over. Bun knows no paths, so those come with it. */
+/** Takes a socket over; `local` where it is known without asking the kernel. */
 function connectionOf(
   socket: BunSocket,
   options: CheckedListen | CheckedConnect,
-  localPath: Address,
-  remotePath: Address,
+  local: Address | undefined,
+  remote: Address | undefined,
 ): BunConnection {
-  let connection: BunConnection;
-  if (options.transport === "unix") {
-    connection = new BunConnection(socket, localPath, remotePath, false);
-  } else {
-    const { localAddress, localPort, remoteAddress, remotePort } = socket;
-    connection = new BunConnection(
-      socket,
-      { transport: "tcp", hostname: localAddress, port: localPort },
-      // Read now: Bun forgets the peer's address when the socket closes.
-      { transport: "tcp", hostname: remoteAddress, port: remotePort },
-      isSecure(options),
-    );
-    if (options.keepAlive) socket.setKeepAlive(true, SYSTEM_DELAY);
+  const secure = isSecure(options);
+  const connection = new BunConnection(
+    socket,
+    local ?? tcp(socket.localAddress, socket.localPort),
+    // Read now: Bun forgets the peer's address when the socket closes.
+    remote ?? tcp(socket.remoteAddress, socket.remotePort),
+    secure,
+  );
+  if (options.transport === "tcp" && options.keepAlive) {
+    socket.setKeepAlive(true, SYSTEM_DELAY);
   }
   socket.data = connection;
   return connection;
+}
+
+function tcp(hostname: string, port: number): Address {
+  return { transport: "tcp", hostname, port };
 }
 
 function whereOf(options: CheckedListen | CheckedConnect): object {

@@ -68,7 +68,9 @@ export class BunConnection extends BaseConnection {
   }
 
   protected finish(): void {
-    this.#socket.shutdown();
+    // The second FIN of the two closes the socket, in one step.
+    if (this.ended && !this.#secure) this.#socket.end();
+    else this.#socket.shutdown();
   }
 
   protected release(): void {

@@ -172,6 +172,11 @@ export abstract class BaseConnection implements Connection {
     return this.#receiver !== null;
   }
 
+  /** Whether the peer has ended its side. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Whether what comes goes to `forward` instead of `push`. */
   get relaying(): boolean {
     return this.#destination !== null;
