@@ -176,25 +176,28 @@ class UdpServer implements DatagramServer {
     const { signal } = this.#options;
     const abort = () => void this.shutdown();
     signal?.addEventListener("abort", abort, { once: true });
-    // One reply at a time: a network that is full fills the bounded queue of
-    // the socket, not memory.
-    for await (const [data, from] of this.#socket) {
-      await this.#answer(data, from);
+    try {
+      for (;;) {
+        const [data, from] = await this.#socket.recvFrom();
+        this.#stats.received++;
+        this.#stats.bytesReceived += data.length;
+        const reply = this.#handle(data, from);
+        // One reply at a time: a network that is full fills the bounded queue
+        // of the socket, not memory.
+        if (reply !== undefined) await this.#reply(reply, from);
+      }
+    } catch {
+      // Only the end of the socket ends its `recvFrom`.
     }
     signal?.removeEventListener("abort", abort);
     // Only then is the port free.
     await this.#socket.close();
   }
 
-  #answer(
-    data: Uint8Array<ArrayBuffer>,
-    from: NetAddress<"udp">,
-  ): Promise<void> | void {
-    this.#stats.received++;
-    this.#stats.bytesReceived += data.length;
+  #handle(data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">): Reply {
     try {
       const reply = this.#handler(data, from);
-      if (!(reply instanceof Promise)) return this.#reply(reply, from);
+      if (!(reply instanceof Promise)) return reply;
       // A handler that takes its time does not hold up the other datagrams.
       reply.then((reply) => this.#reply(reply, from))
         .catch((error) => this.#report(error, from));
@@ -203,7 +206,7 @@ class UdpServer implements DatagramServer {
     }
   }
 
-  #reply(reply: Reply, from: NetAddress<"udp">): Promise<void> | void {
+  async #reply(reply: Reply, from: NetAddress<"udp">): Promise<void> {
     if (reply === undefined) return;
     // Port 0 is only ever forged, and cannot be sent to.
     if (from.port === 0 || !this.#mayAnswer(from)) {
@@ -211,10 +214,13 @@ class UdpServer implements DatagramServer {
       return;
     }
     const data = typeof reply === "string" ? encoder.encode(reply) : reply;
-    return this.#socket.sendTo(data, from).then(() => {
+    try {
+      await this.#socket.sendTo(data, from);
       this.#stats.sent++;
       this.#stats.bytesSent += data.length;
-    }, (error) => this.#report(error, from));
+    } catch (error) {
+      this.#report(error, from);
+    }
   }
 
   async #report(error: unknown, from: NetAddress<"udp">): Promise<void> {

@@ -152,14 +152,25 @@ export class StreamServer<A extends Address> implements Server<A> {
       deadline: Infinity,
     };
     this.#guests.add(guest);
-    if (this.#maxPerHost !== Infinity) this.#count(conn, 1);
+    this.#count(conn, 1);
     this.#serve(guest);
   }
 
   async #serve(guest: Guest): Promise<void> {
-    if (!await this.#admit(guest)) return;
     const { conn } = guest;
     const { signal } = this.#stop;
+    const { filter, onConnect } = this.#options;
+    const admitted = this.#count(conn, 0) <= this.#maxPerHost &&
+      (filter === undefined || await this.#ask(filter, conn));
+    // A verdict that came too late is about nobody.
+    if (!this.#guests.has(guest)) return;
+    if (!admitted) {
+      this.#past.rejected++;
+      return this.#leave(guest);
+    }
+    guest.admitted = true;
+    this.#past.accepted++;
+    if (onConnect) this.#guard(conn, () => onConnect(conn));
     let reason: { error: unknown } | undefined;
     try {
       await this.#handler(conn, this.#context);
@@ -181,31 +192,22 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.#leave(guest, reason);
   }
 
-  async #admit(guest: Guest): Promise<boolean> {
-    const { conn } = guest;
-    const { filter, onConnect } = this.#options;
-    let admitted = this.#count(conn, 0) <= this.#maxPerHost;
+  /** A filter that fails lets nobody in. */
+  async #ask(
+    filter: NonNullable<ServeOptions["filter"]>,
+    conn: Connection,
+  ): Promise<boolean> {
     try {
-      if (admitted && filter) admitted = await filter(conn.remoteAddr);
+      return await filter(conn.remoteAddr);
     } catch (error) {
-      admitted = false;
       this.#report(error, conn);
-    }
-    // A verdict that came too late is about nobody.
-    if (!this.#guests.has(guest)) return false;
-    if (!admitted) {
-      this.#past.rejected++;
-      this.#leave(guest);
       return false;
     }
-    guest.admitted = true;
-    this.#past.accepted++;
-    if (onConnect) this.#guard(conn, () => onConnect(conn));
-    return true;
   }
 
   /** Adds to the connections of the peer's host; returns how many there are. */
   #count({ remoteAddr }: Connection, change: number): number {
+    if (this.#maxPerHost === Infinity) return 0;
     if (remoteAddr.transport === "unix") return 0;
     const count = (this.#hosts.get(remoteAddr.hostname) ?? 0) + change;
     if (count > 0) this.#hosts.set(remoteAddr.hostname, count);
@@ -220,7 +222,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     const { remoteAddr, bytesReceived, bytesSent } = conn;
     this.#past.bytesReceived += bytesReceived;
     this.#past.bytesSent += bytesSent;
-    if (this.#maxPerHost !== Infinity) this.#count(conn, -1);
+    this.#count(conn, -1);
     this.#departure.resolve();
     const { onDisconnect } = this.#options;
     if (!admitted || onDisconnect === undefined) return;
@@ -280,28 +282,18 @@ async function endOrderly(conn: Connection): Promise<void> {
   try {
     await conn.closeWrite();
     for (let left = DRAIN_BYTES; left > 0;) {
-      const data = await recvAfter(conn);
+      const data = await conn.recv();
       if (data === null) return;
       left -= data.length;
     }
-  } catch {
+  } catch (error) {
     // The handler is through, so a peer that is gone, or a handler that closed
     // the connection itself, is no fault.
-  }
-}
-
-/** Receives, after a `recv` that the handler may have left waiting. */
-async function recvAfter(conn: Connection): Promise<Uint8Array | null> {
-  for (;;) {
-    try {
-      return await conn.recv();
-    } catch (error) {
-      if (!(error instanceof SocketError) || error.code !== "EBUSY") {
-        throw error;
-      }
-      // Nothing tells when the other one is through; the sweep ends the wait.
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    if (!(error instanceof SocketError) || error.code !== "EBUSY") return;
+    // It left a `recv` waiting. Nothing tells when that one is through, but
+    // the sweep ends the wait.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await endOrderly(conn);
   }
 }
 

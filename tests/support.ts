@@ -1,6 +1,7 @@
 // What the tests share: the transports, a connected pair, other programs.
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -236,8 +237,10 @@ export function start(command: string[]): Program {
   child.stderr.setEncoding("utf8");
   child.stdout.on("data", (data) => stdout += data);
   child.stderr.on("data", (data) => stderr += data);
-  const lines = createInterface({ input: child.stdout })
-    [Symbol.asyncIterator]();
+  const reader = createInterface({ input: child.stdout });
+  const lines: string[] = [];
+  let over = false;
+  reader.on("line", (line) => lines.push(line)).on("close", () => over = true);
   const ended = new Promise<
     { stdout: string; stderr: string; status: number | null }
   >(
@@ -250,9 +253,11 @@ export function start(command: string[]): Program {
     process: child,
     ended,
     async line() {
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`${command.join(" ")} ended: ${stderr}`);
-      return value;
+      while (lines.length === 0) {
+        if (over) throw new Error(`${command.join(" ")} ended: ${stderr}`);
+        await Promise.race([once(reader, "line"), once(reader, "close")]);
+      }
+      return lines.shift()!;
     },
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");

@@ -1,5 +1,5 @@
 import type { NetAddress } from "../socket.ts";
-import { BaseDatagramSocket, isAddress } from "./datagram.ts";
+import { BaseDatagramSocket } from "./datagram.ts";
 
 /** The parts of Bun's UDP that are used here. */
 interface BunRuntime {
@@ -65,8 +65,9 @@ class BunDatagramSocket extends BaseDatagramSocket {
     data: Uint8Array,
     hostname: string,
     port: number,
+    named: boolean,
   ): Promise<void> | void {
-    if (!isAddress(hostname)) return this.#sendToName(data, hostname, port);
+    if (named) return this.#sendToName(data, hostname, port);
     if (!this.#send(data, hostname, port)) {
       return this.#sendWithRoom(data, hostname, port);
     }

@@ -282,15 +282,17 @@ export abstract class BaseConnection implements Connection {
     return send.promise;
   }
 
-  async #end(): Promise<void> {
-    this.#sending = true;
+  /** Sends the FIN; later sends are refused already. */
+  #end(): Promise<void> {
+    let ending: Promise<void> | void;
     try {
-      await this.finish();
+      ending = this.finish();
     } catch (error) {
-      throw this.explain(error);
-    } finally {
-      this.written();
+      return Promise.reject(this.explain(error));
     }
+    return ending?.catch((error) => {
+      throw this.explain(error);
+    }) ?? DONE;
   }
 
   #relay(destination: BaseConnection, signal?: AbortSignal): Promise<unknown> {

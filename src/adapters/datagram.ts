@@ -1,3 +1,4 @@
+import { checkInteger } from "../check.ts";
 import {
   type AbortOptions,
   type DatagramSocket,
@@ -32,12 +33,18 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
   #closed: Promise<void> | undefined;
   /** The last send under way: the next one waits for it. */
   #sending: Promise<void> | undefined;
+  /** The last hostname that proved to be an address of our family. */
+  #address: string | undefined;
 
-  /** Sends one datagram; no promise where the runtime took it at once. */
+  /**
+   * Sends one datagram, to an address or to a name; no promise where the
+   * runtime took it at once.
+   */
   protected abstract transmit(
     data: Uint8Array,
     hostname: string,
     port: number,
+    named: boolean,
   ): Promise<void> | void;
   /** Frees the address, with a send maybe under way. */
   protected abstract release(
@@ -50,25 +57,18 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
 
   sendTo(
     data: Uint8Array | string,
-    to: { hostname: string; port: number },
+    { hostname, port }: { hostname: string; port: number },
   ): Promise<void> {
-    if (typeof data === "string") data = encoder.encode(data);
-    // As URLs write IPv6.
-    if (typeof to?.hostname === "string" && to.hostname.startsWith("[")) {
-      to = { hostname: to.hostname.replace(/^\[(.*)\]$/, "$1"), port: to.port };
-    }
-    const refusal = this.#refuse(data, to);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    // Deno sends what is under way at once in the reverse order.
-    if (this.#sending !== undefined) {
-      const before = this.#sending;
-      return this.#hold(before.then(() => this.#transmit(data, to)), to);
-    }
     try {
-      const sending = this.#transmit(data, to);
-      return sending === undefined ? DONE : this.#hold(sending, to);
+      const bytes = typeof data === "string" ? encoder.encode(data) : data;
+      checkDatagram(bytes);
+      checkInteger("port", port, 1, 65535);
+      const to = hostname === this.#address
+        ? hostname
+        : this.#checkHostname(hostname, port);
+      return this.#transmit(bytes, to, port) ?? DONE;
     } catch (error) {
-      return Promise.reject(this.#explain(error, to));
+      return Promise.reject(error);
     }
   }
 
@@ -113,66 +113,63 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
 
   #transmit(
     data: Uint8Array,
-    { hostname, port }: { hostname: string; port: number },
+    hostname: string,
+    port: number,
   ): Promise<void> | void {
-    if (this.closed) throw this.#fault("send from");
-    return this.transmit(data, hostname, port);
+    const named = hostname !== this.#address;
+    const go = () => {
+      if (this.closed) throw this.#fault("send from");
+      return this.transmit(data, hostname, port, named);
+    };
+    try {
+      // Deno sends what is under way at once in the reverse order.
+      const sending = this.#sending === undefined
+        ? go()
+        : this.#sending.then(go);
+      if (sending !== undefined) return this.#hold(sending, hostname, port);
+    } catch (error) {
+      throw this.#explain(error, hostname, port);
+    }
   }
 
   async #hold(
     sending: Promise<void>,
-    to: { hostname: string; port: number },
+    hostname: string,
+    port: number,
   ): Promise<void> {
     const settled = sending.then(() => {}, () => {});
     this.#sending = settled;
     try {
       await sending;
     } catch (error) {
-      throw this.#explain(error, to);
+      throw this.#explain(error, hostname, port);
     } finally {
       if (this.#sending === settled) this.#sending = undefined;
     }
   }
 
-  #refuse(
-    data: Uint8Array,
-    to: { hostname: string; port: number },
-  ): Error | undefined {
-    if (!(data instanceof Uint8Array)) {
-      return new TypeError(
-        `Cannot send ${typeof data}: expected Uint8Array or string`,
+  /** Checks where a datagram goes; addresses are often those of the last one. */
+  #checkHostname(hostname: string, port: number): string {
+    if (typeof hostname !== "string" || hostname === "") {
+      throw new TypeError(
+        `Invalid hostname "${hostname}": expected a name or an IP address`,
       );
     }
-    if (typeof to?.hostname !== "string" || to.hostname === "") {
-      return new TypeError(`Invalid hostname "${to?.hostname}"`);
+    // As URLs write IPv6.
+    const to = hostname.replace(/^\[(.*)\]$/, "$1");
+    if (!isAddress(to)) return to;
+    const own = this.addr.hostname;
+    // An IPv6 socket on all addresses speaks IPv4 as well.
+    if (own !== "::" && own.includes(":") !== to.includes(":")) {
+      throw fault("EAFNOSUPPORT", cannotSend(to, port));
     }
-    const { port } = to;
-    if (typeof port !== "number") {
-      return new TypeError(`Invalid port "${port}": expected a number`);
-    }
-    if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      return new RangeError(
-        `Invalid port ${port}: expected an integer from 1 to 65535`,
-      );
-    }
-    if (this.closed) return this.#fault("send from");
-    if (data.length > LARGEST) {
-      return fault("EMSGSIZE", `Cannot send ${data.length} bytes`);
-    }
-    const six = (hostname: string) => hostname.includes(":");
-    if (
-      isAddress(to.hostname) && six(to.hostname) !== six(this.addr.hostname)
-    ) {
-      // An IPv6 socket on all addresses speaks IPv4 as well.
-      if (this.addr.hostname === "::") return;
-      return fault("EAFNOSUPPORT", cannotSend(to));
-    }
+    return this.#address = to;
   }
 
-  #explain(error: unknown, to: { hostname: string; port: number }): Error {
+  #explain(error: unknown, hostname: string, port: number): Error {
     return this.closed
       ? this.#fault("send from")
-      : toFault(error, cannotSend(to));
+      : toFault(error, cannotSend(hostname, port));
   }
 
   #fault(doing: string): Error {
@@ -180,12 +177,23 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
   }
 }
 
-function cannotSend({ hostname, port }: { hostname: string; port: number }) {
+function checkDatagram(data: Uint8Array): void {
+  if (!(data instanceof Uint8Array)) {
+    throw new TypeError(
+      `Cannot send ${typeof data}: expected Uint8Array or string`,
+    );
+  }
+  if (data.length > LARGEST) {
+    throw fault("EMSGSIZE", `Cannot send ${data.length} bytes`);
+  }
+}
+
+function cannotSend(hostname: string, port: number): string {
   const to = formatAddress({ transport: "udp", hostname, port });
   return `Cannot send to ${to}`;
 }
 
 /** Whether it is an IP address, not a name. */
-export function isAddress(hostname: string): boolean {
+function isAddress(hostname: string): boolean {
   return /^[\d.]+$|:/.test(hostname);
 }

@@ -6,7 +6,7 @@ export class Inbox<T> {
   #items: T[] = [];
   #weight = 0;
   readonly #weigh: (item: T) => number;
-  #waiting = new Set<PromiseWithResolvers<T>>();
+  #waiting: PromiseWithResolvers<T>[] = [];
   #closed: Error | undefined;
 
   /** @param weigh What an item adds to `weight`. */
@@ -21,14 +21,12 @@ export class Inbox<T> {
 
   /** Whether a `take` waits for an item. */
   get wanted(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting.length > 0;
   }
 
   put(item: T): void {
-    for (const waiter of this.#waiting) {
-      this.#waiting.delete(waiter);
-      return waiter.resolve(item);
-    }
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) return waiter.resolve(item);
     this.#items.push(item);
     this.#weight += this.#weigh(item);
   }
@@ -42,10 +40,10 @@ export class Inbox<T> {
       return Promise.resolve(item);
     }
     const waiter = Promise.withResolvers<T>();
-    this.#waiting.add(waiter);
+    this.#waiting.push(waiter);
     if (signal !== undefined) {
       onAbort(signal, waiter.promise, () => {
-        this.#waiting.delete(waiter);
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
         waiter.reject(signal.reason);
       });
     }
@@ -55,8 +53,7 @@ export class Inbox<T> {
   /** Ends it: every `take`, waiting or later, rejects; returns what is left. */
   close(reason: Error): T[] {
     this.#closed ??= reason;
-    for (const waiter of this.#waiting) waiter.reject(this.#closed);
-    this.#waiting.clear();
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#closed);
     return this.#items.splice(0);
   }
 }

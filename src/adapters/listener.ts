@@ -26,10 +26,10 @@ export abstract class BaseListener implements Listener {
   /** Frees the address. */
   protected abstract release(): Promise<void> | void;
 
-  async accept(options?: AbortOptions): Promise<Connection> {
+  accept(options?: AbortOptions): Promise<Connection> {
     const connection = this.#inbox.take(options?.signal);
     this.wake();
-    return await connection;
+    return connection;
   }
 
   close(): Promise<void> {
