@@ -117,15 +117,15 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
     port: number,
   ): Promise<void> | void {
     const named = hostname !== this.#address;
-    const go = () => {
-      if (this.closed) throw this.#fault("send from");
-      return this.transmit(data, hostname, port, named);
-    };
     try {
+      if (this.closed) throw this.#fault("send from");
       // Deno sends what is under way at once in the reverse order.
       const sending = this.#sending === undefined
-        ? go()
-        : this.#sending.then(go);
+        ? this.transmit(data, hostname, port, named)
+        : this.#sending.then(() => {
+          if (this.closed) throw this.#fault("send from");
+          return this.transmit(data, hostname, port, named);
+        });
       if (sending !== undefined) return this.#hold(sending, hostname, port);
     } catch (error) {
       throw this.#explain(error, hostname, port);
