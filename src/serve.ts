@@ -22,9 +22,9 @@ export interface HandlerContext {
  * ```ts
  * import { echo, type Handler } from "@parley/echo";
  *
- * const banner: Handler = async (conn, context) => {
+ * const banner: Handler = async (conn) => {
  *   await conn.send("Welcome\n");
- *   await echo(conn, context);
+ *   await echo(conn);
  * };
  * ```
  */
