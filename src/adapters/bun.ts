@@ -87,9 +87,13 @@ class BunListener extends BaseListener implements Opening {
   /** Sockets whose handshake is under way. */
   readonly #shaking = new Set<BunSocket>();
 
-  constructor(options: CheckedListen, path?: string) {
+  /** The first descriptor that is one too many. */
+  readonly #limit: number;
+
+  constructor(options: CheckedListen, limit: number, path?: string) {
     super();
     this.#options = options;
+    this.#limit = limit;
     this.#server = Bun.listen({
       ...whereOf(options),
       ...(options.transport === "tcp" && {
@@ -105,7 +109,7 @@ class BunListener extends BaseListener implements Opening {
 
   /** Bun accepts by itself: what nobody waits for waits here, unread. */
   opened(socket: BunSocket): void {
-    if (this.closed) socket.terminate();
+    if (this.closed || socket.fd >= this.#limit) socket.terminate();
     else if (!isSecure(this.#options)) this.#queue(socket);
     else if (this.#shaking.size < HANDSHAKES) this.#awaitHandshake(socket);
     else socket.terminate();
@@ -284,6 +288,20 @@ function alpnOf(protocols: string[] = []): object {
   return protocols.length > 0 && { ALPNProtocols: wireNames(protocols) } || {};
 }
 
+/**
+ * Out of descriptors, Bun's accept fails and is tried again without a pause or
+ * a word to us: so the last ones are kept free, and newcomers reset.
+ */
+const SPARE_DESCRIPTORS = 16;
+
+async function descriptorLimit(): Promise<number> {
+  const { readFile } = await import("node:fs/promises");
+  // Only Linux tells; elsewhere there is nothing to go by.
+  const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
+  const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
+  return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
+}
+
 /** Bun's name errors come without a code. */
 function unresolved(error: unknown, options: CheckedListen): unknown {
   const name = options.transport === "tcp" &&
@@ -332,16 +350,18 @@ async function dial(options: CheckedConnect): Promise<Connection> {
 export const bun: Adapter = {
   here: Bun !== undefined,
 
-  listen(options: CheckedListen): Listener | Promise<Listener> {
+  async listen(options: CheckedListen): Promise<Listener> {
+    const limit = await descriptorLimit();
     if (options.transport === "unix") {
-      return bindPath(options, {
-        listen: (path) => new BunListener({ ...options, path }, options.path),
+      return await bindPath(options, {
+        listen: (path) =>
+          new BunListener({ ...options, path }, limit, options.path),
         knock: async () => await (await bun.connect(options)).close(),
         mayMask: true,
       });
     }
     try {
-      return new BunListener(options);
+      return new BunListener(options, limit);
     } catch (error) {
       throw unresolved(error, options);
     }

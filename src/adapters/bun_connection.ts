@@ -9,6 +9,7 @@ export interface BunSocket {
   /** Nothing when the peer is gone. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly fd: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
   /** Takes what fits; 0 when full, -1 when the connection is gone. */
