@@ -8,11 +8,8 @@ import {
 } from "../socket.ts";
 import { fault, toFault } from "./fault.ts";
 import { onAbort } from "./inbox.ts";
+import { DONE, SendingSide } from "./sending.ts";
 import { readableOf, writableOf } from "./streams.ts";
-
-const encoder = new TextEncoder();
-/** Shared by every send that the runtime takes whole at once. */
-const DONE = Promise.resolve();
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Receiver = PromiseWithResolvers<Bytes | null>;
@@ -20,24 +17,18 @@ type Receiver = PromiseWithResolvers<Bytes | null>;
 /** Stands for a `recv` whose promise is the runtime's to settle. */
 const DIRECT: Receiver = { ...Promise.withResolvers(), reject() {} };
 
-interface QueuedSend extends PromiseWithResolvers<void> {
-  /** `null` is the FIN. */
-  data: Uint8Array | null;
-}
-
 /**
- * A connection but for its system calls: who may receive, in which order sends
- * go out, what an end, an error, an abort and a close mean.
+ * A connection but for its system calls: who may receive, what an end, an
+ * error, an abort and a close mean; and what `SendingSide` adds.
  *
  * An adapter extends it: it answers `read`, `write`, `finish` and `release`,
  * and reports what comes by `push` or `forward`, `end` and `fail`.
  */
-export abstract class BaseConnection implements Connection {
+export abstract class BaseConnection extends SendingSide implements Connection {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
   readonly alpnProtocol: string | undefined;
   bytesReceived = 0;
-  bytesSent = 0;
 
   #closed = false;
   /** What broke the connection, for every later call. */
@@ -51,10 +42,6 @@ export abstract class BaseConnection implements Connection {
   #maxBytes = 0;
   #destination: BaseConnection | null = null;
 
-  #finished: Promise<void> | null = null;
-  #sending = false;
-  #sends: QueuedSend[] | null = null;
-
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -63,6 +50,7 @@ export abstract class BaseConnection implements Connection {
     remoteAddr: Address,
     alpnProtocol: string | undefined,
   ) {
+    super();
     this.localAddr = localAddr;
     this.remoteAddr = remoteAddr;
     this.alpnProtocol = alpnProtocol;
@@ -77,15 +65,6 @@ export abstract class BaseConnection implements Connection {
   protected readDirectly(_maxBytes: number): Promise<Bytes | null> | null {
     return null;
   }
-  /**
-   * Sends all of it, one call at a time; no promise where the runtime took it
-   * at once, otherwise one that rejects with what `explain` says, and a call
-   * of `written` at the end. Adds to `bytesSent` as bytes go, so that a slow
-   * send shows.
-   */
-  protected abstract write(data: Uint8Array): Promise<void> | void;
-  /** Sends the FIN. */
-  protected abstract finish(): Promise<void> | void;
   /** Closes the socket; a `write` under way must settle, however. */
   protected abstract release(): void;
 
@@ -124,18 +103,6 @@ export abstract class BaseConnection implements Connection {
     return receiver.promise;
   }
 
-  send(data: Uint8Array | string): Promise<void> {
-    if (typeof data === "string") data = encoder.encode(data);
-    else if (!(data instanceof Uint8Array)) {
-      return Promise.reject(
-        new TypeError(
-          `Cannot send ${typeof data}: expected Uint8Array or string`,
-        ),
-      );
-    }
-    return this.transmit(data) ?? DONE;
-  }
-
   pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
     const piped = destination instanceof BaseConnection
       ? this.#relay(destination, options?.signal)
@@ -145,21 +112,14 @@ export abstract class BaseConnection implements Connection {
       : piped.then(() => destination.closeWrite());
   }
 
-  closeWrite(): Promise<void> {
-    if (this.#closed) return Promise.reject(this.#fault("EBADF", "end"));
-    // After a failure nobody is left to tell; `recv` and `send` report it.
-    if (this.#failure !== null) return this.#finished ??= DONE;
-    return this.#finished ??= this.#sending ? this.#queue(null) : this.#end();
-  }
-
   close(): Promise<void> {
     if (this.#closed) return DONE;
     this.#closed = true;
     this.#chunks = [];
-    const sends = this.#sends?.splice(0) ?? [];
+    const sends = this.takeSends();
     this.release();
-    this.#settle()?.reject(this.#fault("EBADF", "receive"));
-    for (const send of sends) send.reject(this.#fault("EBADF", "send"));
+    this.#settle()?.reject(this.fault("EBADF", "receive"));
+    for (const send of sends) send.reject(this.fault("EBADF", "send"));
     return DONE;
   }
 
@@ -184,7 +144,7 @@ export abstract class BaseConnection implements Connection {
 
   /** What a direct read resolves with. */
   protected received(chunk: Bytes | null): Bytes | null {
-    if (this.#closed) throw this.#fault("EBADF", "receive");
+    if (this.#closed) throw this.fault("EBADF", "receive");
     this.#receiver = null;
     if (chunk === null) this.#ended = true;
     else this.bytesReceived += chunk.length;
@@ -193,7 +153,7 @@ export abstract class BaseConnection implements Connection {
 
   /** What a direct read rejects with. */
   protected notReceived(error: unknown): never {
-    if (this.#closed) throw this.#fault("EBADF", "receive");
+    if (this.#closed) throw this.fault("EBADF", "receive");
     this.fail(error);
     throw this.#failure;
   }
@@ -232,67 +192,16 @@ export abstract class BaseConnection implements Connection {
     this.#settle()?.reject(this.#failure);
   }
 
-  /** `send` as relays use it: no promise where none is needed. */
-  transmit(data: Uint8Array): Promise<void> | void {
-    const refusal = this.#cannotSend();
-    if (refusal !== null) return Promise.reject(refusal);
-    return this.#sending ? this.#queue(data) : this.#start(data);
+  protected broken(): SocketError | null {
+    return this.#closed ? this.fault("EBADF", "send") : this.#failure;
   }
 
-  #start(data: Uint8Array): Promise<void> | void {
-    this.#sending = true;
-    try {
-      const writing = this.write(data);
-      if (writing !== undefined) return writing;
-    } catch (error) {
-      this.#sending = false;
-      return Promise.reject(this.explain(error));
-    }
-    this.#sending = false;
-  }
-
-  /** A `write` that took its time is through: the next one may start. */
-  protected written(): void {
-    this.#sending = false;
-    while (!this.#sending) {
-      const send = this.#sends?.shift();
-      if (send === undefined) return;
-      const sending = this.#failure !== null
-        ? Promise.reject(this.#failure)
-        : send.data === null
-        ? this.#end()
-        : this.#start(send.data);
-      if (sending === undefined) send.resolve();
-      else sending.then(send.resolve, send.reject);
-    }
-  }
-
-  /** The error to show for one that a `write` met. */
   protected explain(error: unknown): SocketError {
-    if (this.#closed) return this.#fault("EBADF", "send");
+    if (this.#closed) return this.fault("EBADF", "send");
     const failure = toFault(error, this.#cannot("send"));
     // A reset ends both directions, whichever call meets it first.
     if (failure.code === "ECONNRESET") this.fail(failure);
     return failure;
-  }
-
-  #queue(data: Uint8Array | null): Promise<void> {
-    const send: QueuedSend = { ...Promise.withResolvers<void>(), data };
-    (this.#sends ??= []).push(send);
-    return send.promise;
-  }
-
-  /** Sends the FIN; later sends are refused already. */
-  #end(): Promise<void> {
-    let ending: Promise<void> | void;
-    try {
-      ending = this.finish();
-    } catch (error) {
-      return Promise.reject(this.explain(error));
-    }
-    return ending?.catch((error) => {
-      throw this.explain(error);
-    }) ?? DONE;
   }
 
   #relay(destination: BaseConnection, signal?: AbortSignal): Promise<unknown> {
@@ -372,22 +281,16 @@ export abstract class BaseConnection implements Connection {
   }
 
   #cannotReceive(): SocketError | null {
-    if (this.#closed) return this.#fault("EBADF", "receive");
-    if (this.#receiver !== null) return this.#fault("EBUSY", "receive");
+    if (this.#closed) return this.fault("EBADF", "receive");
+    if (this.#receiver !== null) return this.fault("EBUSY", "receive");
     return null;
-  }
-
-  #cannotSend(): SocketError | null {
-    if (this.#closed) return this.#fault("EBADF", "send");
-    if (this.#finished !== null) return this.#fault("EPIPE", "send");
-    return this.#failure;
   }
 
   #cannot(doing: string): string {
     return `Cannot ${doing}, peer ${formatAddress(this.remoteAddr)}`;
   }
 
-  #fault(code: SocketErrorCode, doing: string): SocketError {
+  protected fault(code: SocketErrorCode, doing: string): SocketError {
     return fault(code, this.#cannot(doing));
   }
 }
