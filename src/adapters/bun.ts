@@ -1,10 +1,4 @@
-import type {
-  Address,
-  Connection,
-  Listener,
-  TlsConnectOptions,
-  TlsListenOptions,
-} from "../socket.ts";
+import type { Address, Connection, Listener } from "../socket.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import {
   broken,
@@ -12,16 +6,12 @@ import {
   type BunError,
   type BunSocket,
 } from "./bun_connection.ts";
+import { descriptorLimit, refused } from "./bun_proc.ts";
+import { identityOf, trustOf } from "./bun_tls.ts";
 import { bindUdp } from "./bun_udp.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
-import {
-  HANDSHAKE_TIME,
-  HANDSHAKES,
-  isSecure,
-  protocolError,
-  wireNames,
-} from "./tls.ts";
+import { HANDSHAKE_TIME, HANDSHAKES, isSecure, protocolError } from "./tls.ts";
 import { bindPath } from "./unix.ts";
 
 /** The parts of Bun that are used here. */
@@ -261,76 +251,12 @@ function whereOf(options: CheckedListen | CheckedConnect): object {
     : { hostname: options.hostname, port: options.port };
 }
 
-function identityOf({ cert, key, alpnProtocols }: TlsListenOptions): object {
-  return { cert, key, ...alpnOf(alpnProtocols) };
-}
-
-async function trustOf(options: TlsConnectOptions): Promise<object> {
-  const { caCerts, serverName, alpnProtocols } = options;
-  return {
-    // Given, it also outdoes NODE_TLS_REJECT_UNAUTHORIZED=0; and without any
-    // option Bun would speak plain text.
-    rejectUnauthorized: true,
-    ...(serverName !== undefined && { serverName }),
-    // Bun's `ca` replaces the public roots, where Deno's `caCerts` adds.
-    ...(caCerts && { ca: [...caCerts, ...await publicRoots()] }),
-    ...alpnOf(alpnProtocols),
-  };
-}
-
-async function publicRoots(): Promise<readonly string[]> {
-  const tls = await import("node:tls");
-  // With those of NODE_EXTRA_CA_CERTS and the like.
-  return tls.getCACertificates("default");
-}
-
-function alpnOf(protocols: string[] = []): object {
-  return protocols.length > 0 && { ALPNProtocols: wireNames(protocols) } || {};
-}
-
-/**
- * Out of descriptors, Bun's accept fails and is tried again without a pause or
- * a word to us: so the last ones are kept free, and newcomers reset.
- */
-const SPARE_DESCRIPTORS = 16;
-
-async function descriptorLimit(): Promise<number> {
-  const { readFile } = await import("node:fs/promises");
-  // Only Linux tells; elsewhere there is nothing to go by.
-  const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
-  const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
-  return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
-}
-
 /** Bun's name errors come without a code. */
 function unresolved(error: unknown, options: CheckedListen): unknown {
   const name = options.transport === "tcp" &&
     !/:|^[\d.]+$/.test(options.hostname);
   if (!name || !(error instanceof Error) || "code" in error) return error;
   return Object.assign(error, { code: "ENOTFOUND" });
-}
-
-/** What `/proc/net/unix` shows of a socket that listens. */
-const ACCEPTING = "00010000";
-
-/** Bun says ECONNREFUSED as well when the queue of a Unix server is full. */
-async function refused(error: unknown, path: string): Promise<unknown> {
-  if (!(error instanceof Error) || !("code" in error)) return error;
-  if (error.code !== "ECONNREFUSED") return error;
-  const { readFile } = await import("node:fs/promises");
-  // Where there is no such table, as on macOS, the kernel refuses as well.
-  const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");
-  const { basename, isAbsolute, resolve } = await import("node:path");
-  // A server is there under the path that it gave, a relative one perhaps, and
-  // so are the connections that it accepted, but for the flag.
-  const [full, name] = [resolve(path), basename(path)];
-  const live = bound.split("\n").some((line) => {
-    const [, , , flags, , , , ...words] = line.trim().split(/ +/);
-    const theirs = words.join(" ");
-    return flags === ACCEPTING &&
-      (isAbsolute(theirs) ? theirs === full : basename(theirs) === name);
-  });
-  return live ? Object.assign(error, { code: "EAGAIN" }) : error;
 }
 
 async function dial(options: CheckedConnect): Promise<Connection> {
