@@ -8,12 +8,18 @@ import {
   serveUntilSignal,
 } from "./program.ts";
 
-const room = new Set<Connection>();
+/** Nobody waits for the slow: who is this many letters behind has to go. */
+const MOST_BEHIND = 1024 * 1024;
+const room = new Map<Connection, { behind: number }>();
 
-async function tell(text: string, from: Connection): Promise<void> {
-  const others = [...room].filter((conn) => conn !== from);
-  // Somebody who has just left does not spoil it for the rest.
-  await Promise.allSettled(others.map((conn) => conn.send(text)));
+function tell(text: string, from: Connection): void {
+  for (const [conn, member] of room) {
+    if (conn === from) continue;
+    member.behind += text.length;
+    if (member.behind > MOST_BEHIND) conn.close();
+    // One who has left hears nothing, and need not.
+    conn.send(text).then(() => member.behind -= text.length, () => {});
+  }
 }
 
 await run(async () => {
@@ -22,14 +28,14 @@ await run(async () => {
   if (options.transport === "udp") throw new TypeError("A room needs a stream");
   const server = await serve(options, async (conn) => {
     const name = formatAddress(conn.remoteAddr);
-    room.add(conn);
-    await tell(`${name} came\n`, conn);
+    room.set(conn, { behind: 0 });
+    tell(`${name} came\n`, conn);
     try {
-      const lines = conn.readable.pipeThrough(new TextDecoderStream());
-      for await (const text of lines) await tell(`${name}: ${text}`, conn);
+      const texts = conn.readable.pipeThrough(new TextDecoderStream());
+      for await (const text of texts) tell(`${name}: ${text}`, conn);
     } finally {
       room.delete(conn);
-      await tell(`${name} left\n`, conn);
+      tell(`${name} left\n`, conn);
     }
   });
   await serveUntilSignal(server, values.cert !== undefined);

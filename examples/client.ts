@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bind, connect } from "../mod.ts";
+import { bind, connect, formatAddress } from "../mod.ts";
 import { addressFlags, checkFlags, run, toNumber } from "./program.ts";
 
 /** How long a datagram may take to be answered. */
@@ -25,8 +25,15 @@ await run(async () => {
     const ours = hostname.includes(":") ? "::" : "0.0.0.0";
     await using socket = await bind({ hostname: ours, port: 0 });
     await socket.sendTo(message, { hostname, port });
-    const signal = AbortSignal.timeout(PATIENCE);
+    const patience = new AbortController();
+    const { signal } = patience;
+    const where = formatAddress({ transport: "udp", hostname, port });
+    const late = setTimeout(
+      () => patience.abort(`No reply from ${where} in ${PATIENCE} ms`),
+      PATIENCE,
+    );
     const [reply] = await socket.recvFrom({ signal });
+    clearTimeout(late);
     process.stdout.write(reply);
     return;
   }

@@ -31,7 +31,10 @@ function fail(error: unknown): void {
 
 /** What means nothing there: least of all may TLS silently be plain text. */
 const FOREIGN = {
-  udp: ["unix", "cert", "key", "tls", "ca"],
+  udp: [
+    ...["unix", "cert", "key", "tls", "ca"],
+    ...["max-connections", "max-connections-per-host", "idle-timeout"],
+  ],
   unix: ["cert", "key", "tls", "ca"],
 };
 

@@ -41,3 +41,14 @@ export function checkFunctions<Name extends string>(
     }
   }
 }
+
+/** Throws unless the options are an object, with a signal that is one. */
+export function checkOptions(options: { signal?: AbortSignal }): void {
+  if (options === null || typeof options !== "object") {
+    throw new TypeError(`Invalid options "${options}": expected an object`);
+  }
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError("Invalid signal: expected an AbortSignal");
+  }
+}

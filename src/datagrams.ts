@@ -1,4 +1,4 @@
-import { checkFunctions, checkNumber } from "./check.ts";
+import { checkFunctions, checkNumber, checkOptions } from "./check.ts";
 import { SocketError } from "./errors.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "./open.ts";
@@ -58,7 +58,7 @@ export interface DatagramServerStats {
   sent: number;
   /** Replies that the loop guard withheld. */
   withheld: number;
-  /** Datagrams thrown away because the server could not keep up. */
+  /** Datagrams thrown away from the socket's queue, which was full. */
   dropped: number;
   /** Bytes received. */
   bytesReceived: number;
@@ -111,9 +111,10 @@ export async function serveDatagrams(
   if (typeof handler !== "function") {
     throw new TypeError(`Invalid handler "${handler}": expected a function`);
   }
+  checkOptions(options);
   checkFunctions(options, ["onListen", "onError"]);
-  checkGuard(options?.loopGuard);
-  options?.signal?.throwIfAborted();
+  checkGuard(options.loopGuard);
+  options.signal?.throwIfAborted();
   const socket = await bind(options);
   const server = new UdpServer(socket, options, handler);
   try {

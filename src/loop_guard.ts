@@ -3,7 +3,8 @@ import type { NetAddress } from "./socket.ts";
 /**
  * Which datagrams a server may answer. Two servers that answer each other
  * never stop, and a forged sender is enough to start them (CERT CA-1996-01,
- * CVE-2024-2169).
+ * CVE-2024-2169). A loop that the ports do not tell ends when it exceeds the
+ * rate: a slower one goes on, at that cost at most.
  */
 export interface LoopGuardOptions {
   /**

@@ -8,7 +8,7 @@ import { deno } from "./adapters/deno.ts";
 import { fault, toFault } from "./adapters/fault.ts";
 import { onAbort } from "./adapters/inbox.ts";
 import { isSecure } from "./adapters/tls.ts";
-import { checkInteger } from "./check.ts";
+import { checkInteger, checkOptions } from "./check.ts";
 import type { SocketErrorCode } from "./errors.ts";
 import {
   type AddressOf,
@@ -181,10 +181,6 @@ function checkListen(options: ListenOptions): CheckedListen {
 
 function checkConnect(options: ConnectOptions): CheckedConnect {
   checkTransport(options, ["tcp", "unix"]);
-  const { signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError("Invalid signal: expected an AbortSignal");
-  }
   if (options.transport === "unix") {
     checkPath(options.path);
     refuseTls(options);
@@ -207,12 +203,10 @@ function checkBind(options: BindOptions): NetAddress<"udp"> {
 }
 
 function checkTransport(
-  options: { transport?: string },
+  options: { transport?: string; signal?: AbortSignal },
   known: string[],
 ): void {
-  if (options === null || typeof options !== "object") {
-    throw new TypeError(`Invalid options: expected an object, got ${options}`);
-  }
+  checkOptions(options);
   const { transport } = options;
   if (transport !== undefined && !known.includes(transport)) {
     const names = known.map((name) => `"${name}"`).join(" or ");

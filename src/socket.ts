@@ -287,7 +287,10 @@ export interface DatagramSocket
     AsyncIterable<[Uint8Array<ArrayBuffer>, NetAddress<"udp">]> {
   /** The bound address, its port real even if 0 was asked for. */
   readonly addr: NetAddress<"udp">;
-  /** Datagrams thrown away because nobody received them in time. */
+  /**
+   * Datagrams thrown away because nobody received them and 4 MiB were waiting
+   * already. What the kernel throws away before, no runtime tells.
+   */
   readonly dropped: number;
   /**
    * Waits for the next datagram, whole, and who sent it; an empty one is one.

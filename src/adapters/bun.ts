@@ -100,12 +100,14 @@ class BunListener extends BaseListener implements Opening {
   /** Bun accepts by itself: what nobody waits for waits here, unread. */
   opened(socket: BunSocket): void {
     if (this.closed || socket.fd >= this.#limit) socket.terminate();
-    else if (!isSecure(this.#options)) this.#queue(socket);
-    else if (this.#shaking.size < HANDSHAKES) this.#awaitHandshake(socket);
-    else socket.terminate();
+    else if (isSecure(this.#options)) this.#awaitHandshake(socket);
+    else this.#queue(socket);
   }
 
   #awaitHandshake(socket: BunSocket): void {
+    const [oldest] = this.#shaking;
+    // Silent clients make room for new ones.
+    if (this.#shaking.size >= HANDSHAKES) oldest.terminate();
     this.#shaking.add(socket);
     const late = setTimeout(() => socket.terminate(), HANDSHAKE_TIME);
     const done = () => {

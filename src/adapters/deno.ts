@@ -68,8 +68,7 @@ class DenoListener extends BaseListener {
    */
   get #hungry(): boolean {
     if (!isSecure(this.#options)) return this.wanted;
-    return this.queued < this.#options.backlog &&
-      this.#shaking.size < HANDSHAKES;
+    return this.queued < this.#options.backlog;
   }
 
   async #acceptOn(): Promise<void> {
@@ -94,6 +93,9 @@ class DenoListener extends BaseListener {
 
   /** Beside the accept loop, which no client's handshake may hold up. */
   async #shake(socket: TlsSocket): Promise<void> {
+    const [oldest] = this.#shaking;
+    // Silent clients make room for new ones.
+    if (this.#shaking.size >= HANDSHAKES) closeOnce(oldest);
     this.#shaking.add(socket);
     const late = setTimeout(() => closeOnce(socket), HANDSHAKE_TIME);
     try {

@@ -3,7 +3,7 @@ import type { CheckedConnect, CheckedListen } from "./adapter.ts";
 /** How long a client may take for its handshake, in milliseconds. */
 export const HANDSHAKE_TIME = 10_000;
 
-/** How many clients may be at it at once, whatever the backlog is. */
+/** How many may be at it at once; the next one takes the oldest's place. */
 export const HANDSHAKES = 511;
 
 /** A handshake that failed, whatever code the runtime gives the reason. */
