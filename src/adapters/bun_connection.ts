@@ -91,14 +91,23 @@ export class BunConnection extends BaseConnection {
       const full = this.forward(chunk);
       if (full !== undefined) this.#holdBack(full);
     } else {
-      if (!this.wanted) this.pause();
+      // With a destination: what was queued before still goes there.
+      if (!this.wanted || this.piping) this.pause();
       this.push(chunk);
     }
   }
 
   #holdBack(full: Promise<void>): void {
     this.pause();
-    full.then(() => this.read(), (error) => this.abandon(error));
+    const relay = this.waiting;
+    full.then(
+      () => {
+        if (this.waiting === relay) this.read();
+      },
+      (error) => {
+        if (relay !== null) this.abandon(error, relay);
+      },
+    );
   }
 
   drained(): void {

@@ -139,6 +139,11 @@ export abstract class BaseConnection extends SendingSide implements Connection {
 
   /** Whether what comes goes to `forward` instead of `push`. */
   get relaying(): boolean {
+    return this.#destination !== null && this.#chunks.length === 0;
+  }
+
+  /** Whether a `pipeTo` waits. */
+  get piping(): boolean {
     return this.#destination !== null;
   }
 
@@ -174,15 +179,30 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   }
 
   /** The destination failed: the relay is over, this connection is not. */
-  abandon(error: unknown): void {
-    this.#settle()?.reject(error);
+  abandon(error: unknown, relay: unknown = this.#receiver): void {
+    if (this.#receiver === relay) this.#settle()?.reject(error);
+  }
+
+  /** The `recv` or `pipeTo` that waits: tells one relay from the next. */
+  get waiting(): unknown {
+    return this.#receiver;
   }
 
   /** The peer ended its side. */
   end(): void {
     if (this.#closed || this.#failure !== null) return;
     this.#ended = true;
-    if (this.#chunks.length === 0) this.#settle()?.resolve(null);
+    if (this.#chunks.length === 0) this.#settleEnd();
+  }
+
+  /** A relay is through when its destination has taken the last of it. */
+  #settleEnd(): void {
+    const flushed = this.#destination?.flushed();
+    if (flushed === undefined) return this.#settle()?.resolve(null);
+    const relay = this.#receiver;
+    flushed.then(() => {
+      if (this.#receiver === relay) this.#settle()?.resolve(null);
+    }, (error) => this.abandon(error, relay));
   }
 
   /** The connection broke. The first error is the one that is reported. */
@@ -199,6 +219,10 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   protected explain(error: unknown): SocketError {
     if (this.#closed) return this.fault("EBADF", "send");
     const failure = toFault(error, this.#cannot("send"));
+    // The reason of a broken pipe is the reset that another call has met.
+    if (failure.code === "EPIPE" && this.#failure !== null) {
+      return this.#failure;
+    }
     // A reset ends both directions, whichever call meets it first.
     if (failure.code === "ECONNRESET") this.fail(failure);
     return failure;
@@ -216,7 +240,7 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   }
 
   #startRelay(): void {
-    if (this.#ended) this.end();
+    if (this.#ended) this.#settleEnd();
     else if (this.#failure !== null) this.fail(this.#failure);
     else this.read(65536);
   }
@@ -252,7 +276,7 @@ export abstract class BaseConnection extends SendingSide implements Connection {
     this.#receiver = receiver;
     if (signal !== undefined) {
       onAbort(signal, receiver.promise, () => {
-        this.#settle();
+        if (this.#receiver === receiver) this.#settle();
         receiver.reject(signal.reason);
       });
     }

@@ -39,6 +39,9 @@ interface TlsSocket extends DenoSocket {
 
 const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
 
+/** What `accept` rejects with for one peer. */
+const LEFT_EARLY = ["ENOTCONN", "ECONNABORTED", "ECONNRESET"];
+
 class DenoListener extends BaseListener {
   readonly addr: Address;
   readonly #server: DenoServer;
@@ -80,10 +83,12 @@ class DenoListener extends BaseListener {
         if (isSecure(this.#options)) this.#shake(socket as TlsSocket);
         else this.put(connectionOf(socket, this.#options));
         pause = 0;
-      } catch {
+      } catch (error) {
         if (this.closed) break;
-        // A peer that was gone before it was accepted costs nothing; but when
-        // descriptors are short, trying again at once would only spin.
+        // A peer that was gone before it was accepted holds nobody up.
+        const { code } = error as { code?: string };
+        if (code !== undefined && LEFT_EARLY.includes(code)) continue;
+        // When descriptors are short, trying again at once would only spin.
         await new Promise((resolve) => setTimeout(resolve, pause));
         pause = Math.min(1000, pause * 2 || 5);
       }

@@ -28,6 +28,10 @@ const NOTHING = new Uint8Array(0);
 export class DenoConnection extends BaseConnection {
   readonly #socket: DenoSocket;
   #reading = false;
+  /** The loop of reads that counts; a later one may take over. */
+  #turn = 0;
+  /** Whether that loop waits for a destination to take what it read. */
+  #held = false;
   /** Part of the buffer that a direct read fills. */
   #filling: Uint8Array<ArrayBuffer> = NOTHING;
   #writing: Uint8Array = NOTHING;
@@ -51,6 +55,11 @@ export class DenoConnection extends BaseConnection {
     // One read at a time: what an aborted `recv` left under way serves the
     // next one.
     if (!this.#reading) this.#readOn();
+    else if (this.#held) {
+      // An aborted relay waits for its destination, which needs the buffer.
+      this.#buffer = null;
+      this.#readOn();
+    }
   }
 
   protected override readDirectly(
@@ -75,11 +84,13 @@ export class DenoConnection extends BaseConnection {
 
   readonly #didNotRead = (error: unknown): never => {
     this.#reading = false;
-    this.notReceived(isCut(error) ? protocolError(error) : error);
+    this.notReceived(isBroken(error) ? protocolError(error) : error);
   };
 
   async #readOn(): Promise<void> {
+    const turn = ++this.#turn;
     this.#reading = true;
+    this.#held = false;
     try {
       while (this.wanted) {
         const buffer = this.#bufferToFill();
@@ -87,18 +98,23 @@ export class DenoConnection extends BaseConnection {
         if (n === null) return this.end();
         if (!this.relaying) this.push(this.#handOut(buffer, n));
         else {
+          const relay = this.waiting;
           try {
-            await this.forward(this.#filled(buffer, n));
+            const full = this.forward(this.#filled(buffer, n));
+            this.#held = true;
+            await full;
           } catch (error) {
-            this.abandon(error);
+            this.abandon(error, relay);
           }
+          if (turn !== this.#turn) return;
+          this.#held = false;
         }
         if (n === buffer.length) this.#grow();
       }
     } catch (error) {
-      this.fail(isCut(error) ? protocolError(error) : error);
+      this.fail(isBroken(error) ? protocolError(error) : error);
     } finally {
-      this.#reading = false;
+      if (turn === this.#turn) this.#reading = false;
     }
   }
 
@@ -163,7 +179,8 @@ export class DenoConnection extends BaseConnection {
   }
 }
 
-/** TLS whose peer went without a close_notify: more may have been sent. */
-function isCut(error: unknown): error is Error {
-  return error instanceof Error && error.name === "UnexpectedEof";
+/** TLS that broke: a record that is wrong, or an end without close_notify. */
+function isBroken(error: unknown): error is Error {
+  return error instanceof Error &&
+    (error.name === "UnexpectedEof" || error.name === "InvalidData");
 }

@@ -33,6 +33,7 @@ const SYNONYMS: Record<string, SocketErrorCode> = {
   ENFILE: "EMFILE",
   EPERM: "EACCES",
   ENAMETOOLONG: "EINVAL",
+  ENOTCONN: "ECONNRESET",
   ESHUTDOWN: "EPIPE",
   // Where a Unix socket is expected: a regular file, a missing directory.
   ENOTSOCK: "ECONNREFUSED",

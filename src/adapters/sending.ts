@@ -4,6 +4,8 @@ const encoder = new TextEncoder();
 /** Shared by every call that is through at once. */
 export const DONE: Promise<void> = Promise.resolve();
 
+const NOTHING = new Uint8Array(0);
+
 interface QueuedSend extends PromiseWithResolvers<void> {
   /** `null` is the FIN. */
   data: Uint8Array | null;
@@ -89,6 +91,11 @@ export abstract class SendingSide {
       if (sending === undefined) send.resolve();
       else sending.then(send.resolve, send.reject);
     }
+  }
+
+  /** Waits for the sends so far, where any are under way. */
+  flushed(): Promise<void> | void {
+    if (this.#sending) return this.#queue(NOTHING);
   }
 
   /** Empties the queue; whoever takes the sends settles them. */

@@ -1,0 +1,27 @@
+// What the kernel tells about a process: the tests' witness from outside.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+/** Where there is no such table, as on macOS, nobody can be asked. */
+export const hasProc = existsSync("/proc/self/status");
+
+/** Memory in bytes: now, and the most there ever was. */
+export function memory(pid: number): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const bytes = (name: string) => {
+    const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status);
+    if (found === null) throw new Error(`No ${name} of ${pid}`);
+    return Number(found[1]) * 1024;
+  };
+  return { now: bytes("VmRSS"), peak: bytes("VmHWM") };
+}
+
+export function descriptors(pid: number | "self"): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** CPU time so far, in seconds: the ticks of Linux are a hundredth. */
+export function cpu(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
