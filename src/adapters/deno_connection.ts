@@ -170,8 +170,8 @@ export class DenoConnection extends BaseConnection {
     throw failure;
   };
 
-  protected finish(): Promise<void> {
-    return this.#socket.closeWrite();
+  protected async finish(): Promise<void> {
+    await this.#socket.closeWrite();
   }
 
   protected release(): void {
