@@ -75,7 +75,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     const timeout = options?.timeout;
     if (timeout !== undefined) checkNumber("timeout", timeout, 0);
     this.#stop.abort();
-    const closed = this.#listener.close();
+    this.#listener.close();
     this.#departure.resolve();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const closeAll = () => {
@@ -85,7 +85,6 @@ export class StreamServer<A extends Address> implements Server<A> {
     else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
       timer = setTimeout(closeAll, timeout);
     }
-    await closed;
     await this.finished;
     clearTimeout(timer);
   }
@@ -112,6 +111,7 @@ export class StreamServer<A extends Address> implements Server<A> {
       Math.min(1000, Math.max(10, this.#idleTimeout / 4)),
     );
     await this.#accept();
+    await this.#listener.close();
     while (this.#guests.size > 0) await this.#nextDeparture();
     clearInterval(sweep);
     signal?.removeEventListener("abort", abort);

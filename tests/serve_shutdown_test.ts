@@ -1,5 +1,5 @@
 // How a server stops: gracefully, hastily, by a signal, by `await using`.
-import { it } from "node:test";
+import { it, listen } from "node:test";
 import { echo, serve } from "../mod.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import {
@@ -213,4 +213,14 @@ behaves("a hasty end amid newcomers leaves nothing open", async (transport) => {
     await Promise.allSettled(arrivals);
     await Promise.race([server.finished, late.promise]);
   }
+});
+
+behaves("finished means that the address is free", async (over) => {
+  const stop = new AbortController();
+  const options = { ...over.listenOptions(), signal: stop.signal };
+  const server = await serve(options, () => {});
+  stop.abort();
+  await server.finished;
+  await using again = await listen(over.listenOptions(server.addr));
+  assertEquals(again.addr, server.addr);
 });
