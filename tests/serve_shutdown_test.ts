@@ -1,6 +1,6 @@
 // How a server stops: gracefully, hastily, by a signal, by `await using`.
-import { it, listen } from "node:test";
-import { echo, serve } from "../mod.ts";
+import { it } from "node:test";
+import { echo, listen, serve } from "../mod.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import {
   assertFree,
