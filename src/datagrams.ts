@@ -38,13 +38,13 @@ export interface DatagramServerOptions {
   /** Stops the server. */
   signal?: AbortSignal;
   /** Called once, when the server is ready, with the real address. */
-  onListen?: (addr: NetAddress<"udp">) => void;
+  onListen?: (addr: NetAddress<"udp">) => void | Promise<void>;
   /**
    * Called with what the handler threw, or what the reply met. Unless given,
    * everything but a `SocketError`, which any peer can cause, goes to
    * `console.error`, and the first missing permission to reply.
    */
-  onError?: (error: unknown, from: NetAddress<"udp">) => void;
+  onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
 }
 
 /** Options of {@linkcode serveDatagrams}. */

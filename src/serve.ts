@@ -71,16 +71,16 @@ export interface ServerOptions {
   /** Stops the server and closes what is open. */
   signal?: AbortSignal;
   /** Called once, when the server is ready, with the real address. */
-  onListen?: (addr: Address) => void;
+  onListen?: (addr: Address) => void | Promise<void>;
   /** Called for each connection before its handler. */
-  onConnect?: (conn: Connection) => void;
+  onConnect?: (conn: Connection) => void | Promise<void>;
   /** Called for each connection after its end. */
-  onDisconnect?: (summary: ConnectionSummary) => void;
+  onDisconnect?: (summary: ConnectionSummary) => void | Promise<void>;
   /**
    * Called with what a handler or a callback threw. Unless given, everything
    * but a `SocketError`, which any peer can cause, goes to `console.error`.
    */
-  onError?: (error: unknown, conn: Connection) => void;
+  onError?: (error: unknown, conn: Connection) => void | Promise<void>;
 }
 
 /** Options of {@linkcode serve}. */
