@@ -47,7 +47,11 @@ export function checkOptions(options: { signal?: AbortSignal }): void {
   if (options === null || typeof options !== "object") {
     throw new TypeError(`Invalid options "${options}": expected an object`);
   }
-  const { signal } = options;
+  checkSignal(options.signal);
+}
+
+/** Throws unless the signal, where given, is one. */
+export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError("Invalid signal: expected an AbortSignal");
   }

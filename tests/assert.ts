@@ -20,8 +20,10 @@ const overNode: Assertions = {
     nodeAssert.deepStrictEqual(actual, expected, message);
   },
   async assertRejects(act, type) {
+    // As there: a call that throws instead of rejecting is a fault.
+    const promise = act();
     try {
-      await act();
+      await promise;
     } catch (error) {
       if (error instanceof type) return error;
       throw error;

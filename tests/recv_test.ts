@@ -1,5 +1,5 @@
 // What `recv` promises.
-import { connect, listen } from "../mod.ts";
+import { connect, type Connection, listen } from "../mod.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import {
   assertRejectsWith,
@@ -74,6 +74,26 @@ behaves("recv refuses a maxBytes that is no positive integer", async (over) => {
   for (const maxBytes of [0, -1, 1.5, NaN]) {
     await assertRejects(() => ends.client.recv(maxBytes), RangeError);
   }
+});
+
+behaves("wrong arguments reject, they do not throw", async (over) => {
+  await using ends = await pair(over);
+  const signal = {} as AbortSignal;
+  const { client, server, listener } = ends;
+  for (
+    const call of [
+      () => client.recv(10, { signal }),
+      () => client.pipeTo(client, { signal }),
+      () => client.pipeTo(undefined as unknown as Connection),
+      () => listener.accept({ signal }),
+    ]
+  ) {
+    const promise = call();
+    await assertRejects(() => promise, TypeError);
+  }
+  // Nothing is left waiting.
+  await server.send("x");
+  assertEquals(text(await client.recv()), "x");
 });
 
 behaves("a second recv at a time is EBUSY", async (over) => {

@@ -7,7 +7,7 @@ import {
   type PipeOptions,
 } from "../socket.ts";
 import { fault, toFault } from "./fault.ts";
-import { onAbort } from "./inbox.ts";
+import { onAbort, refusal } from "./inbox.ts";
 import { DONE, SendingSide } from "./sending.ts";
 import { readableOf, writableOf } from "./streams.ts";
 
@@ -84,9 +84,10 @@ export abstract class BaseConnection extends SendingSide implements Connection {
       return Promise.reject(invalidMaxBytes(maxBytes));
     }
     const signal = options?.signal;
-    const refusal = this.#cannotReceive();
-    if (refusal !== null) return Promise.reject(refusal);
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const broken = this.#cannotReceive();
+    if (broken !== null) return Promise.reject(broken);
+    const refused = refusal(signal);
+    if (refused !== undefined) return refused;
     if (this.#chunks.length > 0) return Promise.resolve(this.#take(maxBytes));
     if (this.#ended) return Promise.resolve(null);
     if (this.#failure !== null) return Promise.reject(this.#failure);
@@ -104,6 +105,11 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   }
 
   pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
+    if (typeof destination?.send !== "function") {
+      const message =
+        `Invalid destination "${destination}": expected a Connection`;
+      return Promise.reject(new TypeError(message));
+    }
     const piped = destination instanceof BaseConnection
       ? this.#relay(destination, options?.signal)
       : this.#relayByHand(destination, options?.signal);
@@ -229,9 +235,10 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   }
 
   #relay(destination: BaseConnection, signal?: AbortSignal): Promise<unknown> {
-    const refusal = this.#cannotReceive();
-    if (refusal !== null) return Promise.reject(refusal);
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const broken = this.#cannotReceive();
+    if (broken !== null) return Promise.reject(broken);
+    const refused = refusal(signal);
+    if (refused !== undefined) return refused;
     const receiver = this.#await(signal);
     this.#destination = destination;
     if (this.#chunks.length === 0) this.#startRelay();

@@ -57,16 +57,17 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
 
   sendTo(
     data: Uint8Array | string,
-    { hostname, port }: { hostname: string; port: number },
+    to: { hostname: string; port: number },
   ): Promise<void> {
     try {
+      const { hostname, port } = to;
       const bytes = typeof data === "string" ? encoder.encode(data) : data;
       checkDatagram(bytes);
       checkInteger("port", port, 1, 65535);
-      const to = hostname === this.#address
+      const checked = hostname === this.#address
         ? hostname
         : this.#checkHostname(hostname, port);
-      return this.#transmit(bytes, to, port) ?? DONE;
+      return this.#transmit(bytes, checked, port) ?? DONE;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -1,3 +1,5 @@
+import { checkSignal } from "../check.ts";
+
 /**
  * What has arrived and nobody took yet, or who waits for what has not arrived:
  * the queue behind `accept` and `recvFrom`. First come, first served.
@@ -33,7 +35,8 @@ export class Inbox<T> {
 
   take(signal?: AbortSignal): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const refused = refusal(signal);
+    if (refused !== undefined) return refused;
     if (this.#items.length > 0) {
       const item = this.#items.shift()!;
       this.#weight -= this.#weigh(item);
@@ -67,4 +70,16 @@ export function onAbort(
   signal.addEventListener("abort", give, { once: true });
   const forget = () => signal.removeEventListener("abort", give);
   promise.then(forget, forget);
+}
+
+/** How a call rejects at once, where its signal is aborted or is none. */
+export function refusal(
+  signal: AbortSignal | undefined,
+): Promise<never> | undefined {
+  try {
+    checkSignal(signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  if (signal?.aborted) return Promise.reject(signal.reason);
 }
