@@ -56,3 +56,8 @@ export function checkSignal(signal: AbortSignal | undefined): void {
     throw new TypeError("Invalid signal: expected an AbortSignal");
   }
 }
+
+/** Whether it is an IP address, not a name. */
+export function isAddress(hostname: string): boolean {
+  return /^[\d.]+$|:/.test(hostname);
+}

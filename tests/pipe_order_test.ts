@@ -8,6 +8,7 @@ import {
   pattern,
   recvAll,
   recvExactly,
+  stalled,
   text,
 } from "./support.ts";
 
@@ -19,12 +20,7 @@ async function pipeToFull(from: Pair, to: Pair): Promise<void> {
   const stop = new AbortController();
   const piped = from.server.pipeTo(to.client, { signal: stop.signal })
     .catch((error) => error);
-  // It is full when a tenth of a second moves nothing.
-  let before = -1;
-  while (from.server.bytesReceived !== before || before === 0) {
-    before = from.server.bytesReceived;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  await stalled(() => from.server.bytesReceived);
   stop.abort("stop");
   assertEquals(await piped, "stop");
 }
@@ -39,12 +35,7 @@ behaves("what is queued goes before what comes meanwhile", async (over) => {
   const sent = from.client.send(data).then(() => from.client.closeWrite());
   assertEquals((await first)?.length, 1);
   const piped = from.server.pipeTo(to.client);
-  let before = -1;
-  // As much has come as will: a tenth of a second moves nothing.
-  while (from.client.bytesSent !== before) {
-    before = from.client.bytesSent;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  await stalled(() => from.client.bytesSent);
   const all = await recvAll(to.server);
   assertSameBytes(all.subarray(TOO_MUCH), data.subarray(1));
   await Promise.all([sent, filler, piped]);

@@ -8,6 +8,7 @@ import {
   pattern,
   recvAll,
   recvExactly,
+  stalled,
   text,
   until,
 } from "./support.ts";
@@ -96,12 +97,7 @@ behaves(
     const data = pattern(3 * TOO_MUCH);
     const piped = from.server.pipeTo(to.client);
     const sent = from.client.send(data).then(() => from.client.closeWrite());
-    let before = -1;
-    // It has stalled when a tenth of a second moves nothing.
-    while (from.client.bytesSent !== before) {
-      before = from.client.bytesSent;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await stalled(() => from.client.bytesSent);
     assert(from.client.bytesSent < data.length);
     assertSameBytes(await recvAll(to.server), data);
     await Promise.all([sent, piped]);

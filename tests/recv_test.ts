@@ -10,6 +10,7 @@ import {
   pattern,
   recvAll,
   recvExactly,
+  stalled,
   text,
 } from "./support.ts";
 
@@ -171,12 +172,7 @@ behaves("a peer is held back while nobody receives", async (over) => {
   const data = pattern(48 << 20);
   let done = false;
   const sent = client.send(data).then(() => done = true);
-  let before = -1;
-  // The sender has stalled when a tenth of a second moves nothing.
-  while (client.bytesSent !== before) {
-    before = client.bytesSent;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  await stalled(() => client.bytesSent);
   assert(!done && client.bytesSent < 32 << 20, `${client.bytesSent} went`);
   assertEquals(server.bytesReceived, 0);
   assertSameBytes(await recvExactly(server, data.length), data);

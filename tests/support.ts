@@ -190,6 +190,14 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+/** Waits until a count stands still: a tenth of a second moves nothing. */
+export async function stalled(count: () => number): Promise<void> {
+  for (let before = -1; count() !== before || before === 0;) {
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** A runtime to run examples and peers with: its name and command line. */
 export interface Runtime {
   name: "deno" | "bun";

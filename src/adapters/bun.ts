@@ -1,4 +1,5 @@
 import type { Address, Connection, Listener } from "../socket.ts";
+import { isAddress } from "../check.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import {
   broken,
@@ -256,7 +257,7 @@ function whereOf(options: CheckedListen | CheckedConnect): object {
 /** Bun's name errors come without a code. */
 function unresolved(error: unknown, options: CheckedListen): unknown {
   const name = options.transport === "tcp" &&
-    !/:|^[\d.]+$/.test(options.hostname);
+    !isAddress(options.hostname);
   if (!name || !(error instanceof Error) || "code" in error) return error;
   return Object.assign(error, { code: "ENOTFOUND" });
 }

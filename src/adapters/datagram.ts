@@ -1,4 +1,4 @@
-import { checkInteger } from "../check.ts";
+import { checkInteger, isAddress } from "../check.ts";
 import {
   type AbortOptions,
   type DatagramSocket,
@@ -192,9 +192,4 @@ function checkDatagram(data: Uint8Array): void {
 function cannotSend(hostname: string, port: number): string {
   const to = formatAddress({ transport: "udp", hostname, port });
   return `Cannot send to ${to}`;
-}
-
-/** Whether it is an IP address, not a name. */
-function isAddress(hostname: string): boolean {
-  return /^[\d.]+$|:/.test(hostname);
 }
