@@ -92,20 +92,20 @@ export class BunConnection extends BaseConnection {
       if (full !== undefined) this.#holdBack(full);
     } else {
       // With a destination: what was queued before still goes there.
-      if (!this.wanted || this.piping) this.pause();
+      if (!this.wanted || this.relay !== null) this.pause();
       this.push(chunk);
     }
   }
 
   #holdBack(full: Promise<void>): void {
     this.pause();
-    const relay = this.waiting;
+    const relay = this.relay;
     full.then(
       () => {
-        if (this.waiting === relay) this.read();
+        if (this.relay === relay) this.read();
       },
       (error) => {
-        if (relay !== null) this.abandon(error, relay);
+        this.abandon(error, relay);
       },
     );
   }

@@ -14,6 +14,12 @@ import { readableOf, writableOf } from "./streams.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 type Receiver = PromiseWithResolvers<Bytes | null>;
 
+/** A `pipeTo` that waits for the end. */
+interface Relay extends PromiseWithResolvers<void> {
+  readonly destination: BaseConnection;
+  readonly preventClose: boolean;
+}
+
 /** Stands for a `recv` whose promise is the runtime's to settle. */
 const DIRECT: Receiver = { ...Promise.withResolvers(), reject() {} };
 
@@ -37,10 +43,10 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   /** Bytes that came before somebody asked for them. */
   #chunks: Bytes[] = [];
   #ended = false;
-  /** The `recv`, or with a destination the `pipeTo`, that waits. */
+  /** The `recv` that waits, or the `pipeTo`: never both. */
   #receiver: Receiver | null = null;
   #maxBytes = 0;
-  #destination: BaseConnection | null = null;
+  #relay: Relay | null = null;
 
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -86,7 +92,7 @@ export abstract class BaseConnection extends SendingSide implements Connection {
     const signal = options?.signal;
     const broken = this.#cannotReceive();
     if (broken !== null) return Promise.reject(broken);
-    const refused = refusal(signal);
+    const refused = signal === undefined ? undefined : refusal(signal);
     if (refused !== undefined) return refused;
     if (this.#chunks.length > 0) return Promise.resolve(this.#take(maxBytes));
     if (this.#ended) return Promise.resolve(null);
@@ -98,7 +104,9 @@ export abstract class BaseConnection extends SendingSide implements Connection {
         return direct;
       }
     }
-    const receiver = this.#await(signal);
+    const receiver: Receiver = Promise.withResolvers();
+    this.#receiver = receiver;
+    if (signal !== undefined) this.#heed(signal, receiver);
     this.#maxBytes = maxBytes;
     this.read(maxBytes);
     return receiver.promise;
@@ -110,12 +118,9 @@ export abstract class BaseConnection extends SendingSide implements Connection {
         `Invalid destination "${destination}": expected a Connection`;
       return Promise.reject(new TypeError(message));
     }
-    const piped = destination instanceof BaseConnection
-      ? this.#relay(destination, options?.signal)
-      : this.#relayByHand(destination, options?.signal);
-    return options?.preventClose
-      ? piped.then(() => {})
-      : piped.then(() => destination.closeWrite());
+    return destination instanceof BaseConnection
+      ? this.#relayTo(destination, options)
+      : this.#relayByHand(destination, options);
   }
 
   close(): Promise<void> {
@@ -124,7 +129,7 @@ export abstract class BaseConnection extends SendingSide implements Connection {
     this.#chunks = [];
     const sends = this.takeSends();
     this.release();
-    this.#settle()?.reject(this.fault("EBADF", "receive"));
+    if (this.wanted) this.#giveUp(this.fault("EBADF", "receive"));
     for (const send of sends) send.reject(this.fault("EBADF", "send"));
     return DONE;
   }
@@ -135,7 +140,7 @@ export abstract class BaseConnection extends SendingSide implements Connection {
 
   /** Whether a `recv` or a `pipeTo` waits: nothing else should be read. */
   get wanted(): boolean {
-    return this.#receiver !== null;
+    return this.#receiver !== null || this.#relay !== null;
   }
 
   /** Whether the peer has ended its side. */
@@ -145,12 +150,12 @@ export abstract class BaseConnection extends SendingSide implements Connection {
 
   /** Whether what comes goes to `forward` instead of `push`. */
   get relaying(): boolean {
-    return this.#destination !== null && this.#chunks.length === 0;
+    return this.#relay !== null && this.#chunks.length === 0;
   }
 
-  /** Whether a `pipeTo` waits. */
-  get piping(): boolean {
-    return this.#destination !== null;
+  /** The `pipeTo` that waits: tells one from the next. */
+  get relay(): unknown {
+    return this.#relay;
   }
 
   /** What a direct read resolves with. */
@@ -173,49 +178,51 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   push(chunk: Bytes): void {
     if (this.#closed) return;
     this.#chunks.push(chunk);
-    if (this.#receiver !== null && this.#destination === null) {
-      this.#settle()!.resolve(this.#take(this.#maxBytes));
-    }
+    const receiver = this.#receiver;
+    if (receiver === null) return;
+    this.#receiver = null;
+    receiver.resolve(this.#take(this.#maxBytes));
   }
 
   /** Relays bytes; no promise where the destination took them at once. */
   forward(chunk: Uint8Array): Promise<void> | void {
     this.bytesReceived += chunk.length;
-    return this.#destination!.transmit(chunk);
+    return this.#relay!.destination.transmit(chunk);
   }
 
   /** The destination failed: the relay is over, this connection is not. */
-  abandon(error: unknown, relay: unknown = this.#receiver): void {
-    if (this.#receiver === relay) this.#settle()?.reject(error);
-  }
-
-  /** The `recv` or `pipeTo` that waits: tells one relay from the next. */
-  get waiting(): unknown {
-    return this.#receiver;
+  abandon(error: unknown, relay: unknown): void {
+    if (relay !== null && this.#relay === relay) this.#giveUp(error);
   }
 
   /** The peer ended its side. */
   end(): void {
     if (this.#closed || this.#failure !== null) return;
     this.#ended = true;
-    if (this.#chunks.length === 0) this.#settleEnd();
+    if (this.#chunks.length > 0) return;
+    this.#receiver?.resolve(null);
+    this.#receiver = null;
+    if (this.#relay !== null) this.#endRelay(this.#relay);
   }
 
   /** A relay is through when its destination has taken the last of it. */
-  #settleEnd(): void {
-    const flushed = this.#destination?.flushed();
-    if (flushed === undefined) return this.#settle()?.resolve(null);
-    const relay = this.#receiver;
-    flushed.then(() => {
-      if (this.#receiver === relay) this.#settle()?.resolve(null);
-    }, (error) => this.abandon(error, relay));
+  #endRelay(relay: Relay): void {
+    const { destination, preventClose } = relay;
+    const through = () => {
+      if (this.#relay !== relay) return;
+      this.#relay = null;
+      relay.resolve(preventClose ? undefined : destination.closeWrite());
+    };
+    const flushed = destination.flushed();
+    if (flushed === undefined) through();
+    else flushed.then(through, (error) => this.abandon(error, relay));
   }
 
   /** The connection broke. The first error is the one that is reported. */
   fail(error: unknown): void {
     if (this.#closed) return;
     this.#failure ??= toFault(error, this.#cannot("receive"));
-    this.#settle()?.reject(this.#failure);
+    this.#giveUp(this.#failure);
   }
 
   protected broken(): SocketError | null {
@@ -234,68 +241,64 @@ export abstract class BaseConnection extends SendingSide implements Connection {
     return failure;
   }
 
-  #relay(destination: BaseConnection, signal?: AbortSignal): Promise<unknown> {
+  #relayTo(
+    destination: BaseConnection,
+    { signal, preventClose = false }: PipeOptions = {},
+  ): Promise<void> {
     const broken = this.#cannotReceive();
     if (broken !== null) return Promise.reject(broken);
     const refused = refusal(signal);
     if (refused !== undefined) return refused;
-    const receiver = this.#await(signal);
-    this.#destination = destination;
-    if (this.#chunks.length === 0) this.#startRelay();
-    else this.#relayQueued(destination, receiver);
-    return receiver.promise;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const relay = { promise, resolve, reject, destination, preventClose };
+    this.#relay = relay;
+    if (signal !== undefined) this.#heed(signal, relay);
+    if (this.#chunks.length === 0) this.#startRelay(relay);
+    else this.#relayQueued(relay);
+    return promise;
   }
 
-  #startRelay(): void {
-    if (this.#ended) this.#settleEnd();
-    else if (this.#failure !== null) this.fail(this.#failure);
+  #startRelay(relay: Relay): void {
+    if (this.#ended) this.#endRelay(relay);
+    else if (this.#failure !== null) this.#giveUp(this.#failure);
     else this.read(65536);
   }
 
   /** What is queued goes first; nothing is read meanwhile. */
-  async #relayQueued(
-    destination: BaseConnection,
-    receiver: Receiver,
-  ): Promise<void> {
+  async #relayQueued(relay: Relay): Promise<void> {
     try {
-      while (this.#chunks.length > 0 && this.#receiver === receiver) {
-        await destination.transmit(this.#take(65536));
+      while (this.#chunks.length > 0 && this.#relay === relay) {
+        await relay.destination.transmit(this.#take(65536));
       }
-      if (this.#receiver === receiver) this.#startRelay();
+      if (this.#relay === relay) this.#startRelay(relay);
     } catch (error) {
-      if (this.#receiver === receiver) this.abandon(error);
+      this.abandon(error, relay);
     }
   }
 
   async #relayByHand(
     destination: Connection,
-    signal?: AbortSignal,
+    { signal, preventClose }: PipeOptions = {},
   ): Promise<void> {
     for (let data; (data = await this.recv(65536, { signal })) !== null;) {
       await destination.send(data);
     }
+    if (!preventClose) await destination.closeWrite();
   }
 
-  #await(
-    signal: AbortSignal | undefined,
-  ): Receiver {
-    const receiver: Receiver = Promise.withResolvers();
-    this.#receiver = receiver;
-    if (signal !== undefined) {
-      onAbort(signal, receiver.promise, () => {
-        if (this.#receiver === receiver) this.#settle();
-        receiver.reject(signal.reason);
-      });
-    }
-    return receiver;
+  /** What waits stops waiting when the signal aborts. */
+  #heed(signal: AbortSignal, waiting: Receiver | Relay): void {
+    onAbort(signal, waiting.promise, () => {
+      const current = this.#receiver === waiting || this.#relay === waiting;
+      if (current) this.#giveUp(signal.reason);
+    });
   }
 
-  /** Takes the receiver off; the caller settles it. */
-  #settle(): Receiver | null {
-    const receiver = this.#receiver;
-    this.#receiver = null;
-    this.#destination = null;
-    return receiver;
+  /** Rejects what waits. */
+  #giveUp(reason: unknown): void {
+    const waiting = this.#receiver ?? this.#relay;
+    this.#receiver = this.#relay = null;
+    waiting?.reject(reason);
   }
 
   /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
@@ -313,7 +316,7 @@ export abstract class BaseConnection extends SendingSide implements Connection {
 
   #cannotReceive(): SocketError | null {
     if (this.#closed) return this.fault("EBADF", "receive");
-    if (this.#receiver !== null) return this.fault("EBUSY", "receive");
+    if (this.wanted) return this.fault("EBUSY", "receive");
     return null;
   }
 

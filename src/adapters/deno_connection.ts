@@ -17,10 +17,21 @@ export interface DenoSocket {
   setKeepAlive?(): void;
 }
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Both arguments of a `then`. */
+interface Then<T, Result> {
+  done: (value: T) => Result;
+  failed: (error: unknown) => Result;
+}
+
 /** The buffer of a connection starts small, for there may be many idle ones… */
-const SMALLEST_BUFFER = 512;
+const SMALLEST_BUFFER = 128;
 /** …and grows while reads fill it, as far as throughput grows with it. */
 const LARGEST_BUFFER = 262_144;
+
+/** Up to here to copy is cheaper than to make another buffer. */
+const COPIED = 1024;
 
 const NOTHING = new Uint8Array(0);
 
@@ -28,17 +39,20 @@ const NOTHING = new Uint8Array(0);
 export class DenoConnection extends BaseConnection {
   readonly #socket: DenoSocket;
   #reading = false;
-  /** The loop of reads that counts; a later one may take over. */
-  #turn = 0;
-  /** Whether that loop waits for a destination to take what it read. */
-  #held = false;
-  /** Part of the buffer that a direct read fills. */
-  #filling: Uint8Array<ArrayBuffer> = NOTHING;
+  /** The relay that waits for its destination to take what was read. */
+  #held: unknown = null;
+  /** Part of the buffer that a read fills. */
+  #filling: Bytes = NOTHING;
   #writing: Uint8Array = NOTHING;
   #maxBytes = 0;
   #size = SMALLEST_BUFFER;
-  #buffer: Uint8Array<ArrayBuffer> | null = null;
-  #view: Uint8Array<ArrayBuffer> | null = null;
+  #buffer: Bytes | null = null;
+  #view: Bytes | null = null;
+
+  // What follows a system call: made once, when first needed.
+  #afterDirect: Then<number | null, Bytes | null> | null = null;
+  #afterStep: Then<number | null | void, void> | null = null;
+  #afterWrite: Then<number, Promise<void> | void> | null = null;
 
   constructor(
     socket: DenoSocket,
@@ -55,70 +69,96 @@ export class DenoConnection extends BaseConnection {
     // One read at a time: what an aborted `recv` left under way serves the
     // next one.
     if (!this.#reading) this.#readOn();
-    else if (this.#held) {
+    else if (this.#held !== null) {
       // An aborted relay waits for its destination, which needs the buffer.
-      this.#buffer = null;
+      this.#held = this.#buffer = this.#afterStep = null;
       this.#readOn();
     }
   }
 
   protected override readDirectly(
     maxBytes: number,
-  ): Promise<Uint8Array<ArrayBuffer> | null> | null {
+  ): Promise<Bytes | null> | null {
     if (this.#reading) return null;
-    this.#reading = true;
     this.#maxBytes = maxBytes;
-    const buffer = this.#bufferToFill();
-    this.#filling = buffer;
-    return this.#socket.read(buffer).then(this.#didRead, this.#didNotRead);
+    const { done, failed } = this.#afterDirect ??= this.#directly();
+    return this.#fill().then(done, failed);
   }
 
-  readonly #didRead = (n: number | null): Uint8Array<ArrayBuffer> | null => {
-    this.#reading = false;
-    if (n === null) return this.received(null);
-    const buffer = this.#filling;
-    const chunk = this.#handOut(buffer, n);
-    if (n === buffer.length) this.#grow();
-    return this.received(chunk);
-  };
-
-  readonly #didNotRead = (error: unknown): never => {
-    this.#reading = false;
-    this.notReceived(isBroken(error) ? protocolError(error) : error);
-  };
-
-  async #readOn(): Promise<void> {
-    const turn = ++this.#turn;
-    this.#reading = true;
-    this.#held = false;
-    try {
-      while (this.wanted) {
-        const buffer = this.#bufferToFill();
-        const n = await this.#socket.read(buffer);
-        if (n === null) return this.end();
-        if (!this.relaying) this.push(this.#handOut(buffer, n));
-        else {
-          const relay = this.waiting;
-          try {
-            const full = this.forward(this.#filled(buffer, n));
-            this.#held = true;
-            await full;
-          } catch (error) {
-            this.abandon(error, relay);
-          }
-          if (turn !== this.#turn) return;
-          this.#held = false;
-        }
+  #directly(): Then<number | null, Bytes | null> {
+    return {
+      done: (n) => {
+        this.#reading = false;
+        if (n === null) return this.received(null);
+        const buffer = this.#filling;
+        const chunk = this.#handOut(buffer, n);
         if (n === buffer.length) this.#grow();
-      }
-    } catch (error) {
-      this.fail(isBroken(error) ? protocolError(error) : error);
-    } finally {
-      if (turn === this.#turn) this.#reading = false;
-    }
+        return this.received(chunk);
+      },
+      failed: (error) => {
+        this.#reading = false;
+        this.notReceived(isBroken(error) ? protocolError(error) : error);
+      },
+    };
   }
 
-  #bufferToFill(): Uint8Array<ArrayBuffer> {
+  #readOn(): void {
+    const { done, failed } = this.#afterStep ??= this.#step();
+    this.#fill().then(done, failed);
+  }
+
+  /**
+   * What follows a read or, if a relay is held, a forward. Not an async
+   * function: one that waits for ever takes half a kilobyte.
+   */
+  #step(): Then<number | null | void, void> {
+    const after = {
+      done: (n: number | null | void) => {
+        // Another read has taken over from a forward.
+        if (this.#afterStep !== after) return;
+        if (n === undefined) this.#goOn();
+        else this.#handOn(n);
+      },
+      failed: (error: unknown) => {
+        if (this.#afterStep !== after) return;
+        const relay = this.#held;
+        if (relay !== null) this.abandon(error, relay);
+        else this.fail(isBroken(error) ? protocolError(error) : error);
+        this.#goOn();
+      },
+    };
+    return after;
+  }
+
+  #fill(): Promise<number | null> {
+    this.#reading = true;
+    this.#filling = this.#bufferToFill();
+    return this.#socket.read(this.#filling);
+  }
+
+  #handOn(n: number | null): void {
+    if (n === null) {
+      this.#reading = false;
+      return this.end();
+    }
+    const buffer = this.#filling;
+    const full = this.relaying
+      ? this.forward(this.#filled(buffer, n))
+      : this.push(this.#handOut(buffer, n));
+    if (n === buffer.length) this.#grow();
+    if (full === undefined) return this.#goOn();
+    this.#held = this.relay;
+    const { done, failed } = this.#afterStep!;
+    full.then(done, failed);
+  }
+
+  #goOn(): void {
+    this.#held = null;
+    if (this.wanted) this.#readOn();
+    else this.#reading = false;
+  }
+
+  #bufferToFill(): Bytes {
     this.#buffer ??= new Uint8Array(this.#size);
     const size = this.relaying ? this.#size : this.#maxBytes;
     return size < this.#buffer.length
@@ -127,17 +167,14 @@ export class DenoConnection extends BaseConnection {
   }
 
   /** Small reads are copied out of the buffer, large ones take it along. */
-  #handOut(
-    buffer: Uint8Array<ArrayBuffer>,
-    n: number,
-  ): Uint8Array<ArrayBuffer> {
-    if (n < this.#buffer!.length / 2) return buffer.slice(0, n);
+  #handOut(buffer: Bytes, n: number): Bytes {
+    if (n <= COPIED || n < this.#buffer!.length / 2) return buffer.slice(0, n);
     this.#buffer = null;
     return buffer.subarray(0, n);
   }
 
   /** The filled part of the buffer: messages are often of one length. */
-  #filled(buffer: Uint8Array<ArrayBuffer>, n: number): Uint8Array {
+  #filled(buffer: Bytes, n: number): Uint8Array {
     if (n === buffer.length) return buffer;
     if (this.#view?.length !== n || this.#view.buffer !== buffer.buffer) {
       this.#view = buffer.subarray(0, n);
@@ -153,22 +190,24 @@ export class DenoConnection extends BaseConnection {
 
   protected write(data: Uint8Array): Promise<void> {
     this.#writing = data;
-    return this.#socket.write(data).then(this.#wrote, this.#notWrote);
+    const { done, failed } = this.#afterWrite ??= {
+      done: (n) => this.#writeOn(n),
+      failed: (error) => {
+        const failure = this.explain(error);
+        this.written();
+        throw failure;
+      },
+    };
+    return this.#socket.write(data).then(done, failed);
   }
 
-  readonly #wrote = (n: number): Promise<void> | void => {
+  #writeOn(n: number): Promise<void> | void {
     this.bytesSent += n;
     const data = this.#writing;
     if (n < data.length) return this.write(data.subarray(n));
     this.#writing = NOTHING;
     this.written();
-  };
-
-  readonly #notWrote = (error: unknown): never => {
-    const failure = this.explain(error);
-    this.written();
-    throw failure;
-  };
+  }
 
   protected async finish(): Promise<void> {
     await this.#socket.closeWrite();
