@@ -12,18 +12,42 @@ import type {
 
 const encoder = new TextEncoder();
 
-/** What to send back, if anything. */
-export type Reply = Uint8Array | string | void;
-
 /**
- * What a server does with one datagram: it returns the reply, or nothing.
+ * What to send back: bytes, text as UTF-8, or nothing. Bytes and text of length
+ * 0 are a reply too, an empty datagram; `undefined` is none.
  *
  * @example
  * ```ts
- * import type { DatagramHandler } from "@parley/echo";
+ * import { bind, type Reply, serveDatagrams } from "@parley/echo";
+ *
+ * await using server = await serveDatagrams({ port: 0 }, (data): Reply => {
+ *   if (data.length === 0) return; // is not answered
+ *   return data[0] === 63 ? "Yes!" : data.toReversed();
+ * });
+ * await using client = await bind({ port: 0 });
+ * for (const word of ["", "stressed", "?"]) {
+ *   await client.sendTo(word, server.addr);
+ * }
+ * const [data] = await client.recvFrom();
+ * console.log(new TextDecoder().decode(data)); // desserts
+ * ```
+ */
+export type Reply = Uint8Array | string | void;
+
+/**
+ * What a server does with one datagram: it returns the reply, or nothing. The
+ * array is its own to keep and change. One that is async does not hold up the
+ * next datagrams, whose replies may overtake its own.
+ *
+ * @example
+ * ```ts
+ * import { type DatagramHandler, serveDatagrams } from "@parley/echo";
  *
  * const shout: DatagramHandler = (data) =>
  *   new TextDecoder().decode(data).toUpperCase();
+ *
+ * await using server = await serveDatagrams({ port: 0 }, shout);
+ * console.log(server.addr.port);
  * ```
  */
 export type DatagramHandler = (
@@ -31,13 +55,39 @@ export type DatagramHandler = (
   from: NetAddress<"udp">,
 ) => Reply | Promise<Reply>;
 
-/** Options of {@linkcode serveDatagrams} beside where to listen. */
+/**
+ * Options of {@linkcode serveDatagrams} beside where to listen.
+ *
+ * @example Whom the handler failed
+ * ```ts
+ * import { bind, formatAddress, serveDatagrams } from "@parley/echo";
+ * import type { DatagramServerOptions } from "@parley/echo";
+ *
+ * const failed = Promise.withResolvers<string>();
+ * const options: DatagramServerOptions = {
+ *   onError: (_error, from) => failed.resolve(formatAddress(from)),
+ * };
+ * await using server = await serveDatagrams({ port: 0, ...options }, () => {
+ *   throw new Error("not today");
+ * });
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("hello", server.addr);
+ * console.log(`${await failed.promise} got no answer`);
+ * ```
+ */
 export interface DatagramServerOptions {
-  /** The protection against endless replies; `false` is none. */
+  /** The protection against endless replies, on unless `false`. */
   loopGuard?: LoopGuardOptions | false;
-  /** Stops the server. */
+  /**
+   * Stops the server, as `shutdown()` does. One that is aborted already rejects
+   * `serveDatagrams` with `signal.reason`.
+   */
   signal?: AbortSignal;
-  /** Called once, when the server is ready, with the real address. */
+  /**
+   * Called once, when the server is ready, with the real address. It is waited
+   * for; when it throws, the server stops, and `serveDatagrams` rejects with
+   * that.
+   */
   onListen?: (addr: NetAddress<"udp">) => void | Promise<void>;
   /**
    * Called with what the handler threw, or what the reply met. Unless given,
@@ -47,61 +97,126 @@ export interface DatagramServerOptions {
   onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
 }
 
-/** Options of {@linkcode serveDatagrams}. */
+/**
+ * Options of {@linkcode serveDatagrams}: where to listen, and the guard.
+ *
+ * @example Collects, and answers nobody
+ * ```ts
+ * import { bind, serveDatagrams } from "@parley/echo";
+ * import type { ServeDatagramsOptions } from "@parley/echo";
+ *
+ * const options: ServeDatagramsOptions = { hostname: "127.0.0.1", port: 0 };
+ * const lengths: number[] = [];
+ * await using server = await serveDatagrams(options, (data) => {
+ *   lengths.push(data.length);
+ * });
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("deploys:1|c", server.addr);
+ * ```
+ */
 export type ServeDatagramsOptions = BindOptions & DatagramServerOptions;
 
-/** What a datagram server has done so far. */
+/**
+ * What a datagram server has done so far, see {@linkcode DatagramServer.stats}.
+ *
+ * @example
+ * ```ts
+ * import { bind, type DatagramServerStats, serveEcho } from "@parley/echo";
+ *
+ * await using server = await serveEcho({ transport: "udp", port: 0 });
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("hello", server.addr);
+ * await client.recvFrom();
+ * const { received, withheld }: DatagramServerStats = server.stats();
+ * console.log(`${received} came, ${withheld} were not answered`);
+ * // 1 came, 0 were not answered
+ * ```
+ */
 export interface DatagramServerStats {
-  /** Datagrams received. */
+  /** Datagrams that the handler got. */
   received: number;
   /** Replies sent. */
   sent: number;
-  /** Replies that the loop guard withheld. */
+  /** Replies that the loop guard withheld, and those to port 0. */
   withheld: number;
   /** Datagrams thrown away from the socket's queue, which was full. */
   dropped: number;
-  /** Bytes received. */
+  /** Bytes in the datagrams received. */
   bytesReceived: number;
-  /** Bytes sent. */
+  /** Bytes in the replies sent. */
   bytesSent: number;
 }
 
-/** A running datagram server. */
+/**
+ * A running datagram server. Leaving the scope of an `await using` stops it.
+ *
+ * @example Answers once
+ * ```ts
+ * import { bind, type DatagramServer, serveDatagrams } from "@parley/echo";
+ *
+ * const server: DatagramServer = await serveDatagrams({ port: 0 }, () => "42");
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("?", server.addr);
+ * await client.recvFrom();
+ * await server.shutdown();
+ * await server.finished;
+ * ```
+ */
 export interface DatagramServer extends AsyncDisposable {
-  /** The bound address. */
+  /** The bound address, its port real even if 0 was asked for. */
   readonly addr: NetAddress<"udp">;
-  /** Resolves when the server has stopped. */
+  /** Resolves when the server has stopped and its port is free. */
   readonly finished: Promise<void>;
-  /** Stops it; handlers that wait for something are not waited for. */
+  /**
+   * Stops it; handlers that wait for something are not waited for, and their
+   * replies meet `EBADF`. Resolves when the port is free. Idempotent.
+   */
   shutdown(): Promise<void>;
-  /** Live counters. */
+  /** The counters as they are now, in an object of their own. */
   stats(): DatagramServerStats;
 }
 
-/** The kind of server that these options lead to. */
+/**
+ * The kind of server that these options lead to: a {@linkcode DatagramServer}
+ * with `transport: "udp"`, otherwise a {@linkcode Server}.
+ *
+ * @example
+ * ```ts
+ * import { serveEcho, type ServerOf } from "@parley/echo";
+ *
+ * const options = { transport: "udp", port: 0 } as const;
+ * const server: ServerOf<typeof options> = await serveEcho(options);
+ * console.log(server.stats().withheld); // which only datagrams know
+ * await server.shutdown();
+ * ```
+ */
 export type ServerOf<Options> = Options extends { transport: "udp" }
   ? DatagramServer
   : Server<AddressOf<Options>>;
 
 /**
  * Receives datagrams and sends back what the handler returns, within the
- * limits of the loop guard.
+ * limits of the loop guard. A handler that throws costs that reply only.
  *
- * Rejects like {@linkcode bind}.
+ * Rejects like {@linkcode bind}, with `signal.reason` when aborted before it is
+ * ready, and with what `onListen` throws.
  *
  * @param options Where to listen, and the guard.
  * @param handler What to reply.
  * @returns The running server.
  *
- * @example
+ * @example The time, for whoever asks
  * ```ts
- * import { serveDatagrams } from "@parley/echo";
+ * import { bind, serveDatagrams } from "@parley/echo";
  *
  * await using server = await serveDatagrams(
  *   { port: 0 },
- *   (_data, from) => `You are ${from.hostname}\n`,
+ *   (_data, from) => `${from.hostname}, it is ${new Date().toISOString()}`,
  * );
- * console.log(server.addr);
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("", server.addr);
+ * const [data] = await client.recvFrom();
+ * console.log(new TextDecoder().decode(data));
  * ```
  */
 export async function serveDatagrams(

@@ -7,11 +7,12 @@ import { serve, type ServeOptions } from "./serve.ts";
 import type { Connection } from "./socket.ts";
 
 /**
- * The handler that sends back every byte until the peer ends (RFC 862).
+ * The handler that sends back every byte until the peer ends (RFC 862), and
+ * then ends its own side. It rejects as {@linkcode Connection.pipeTo} does.
  *
  * @param conn The connection.
  *
- * @example
+ * @example After a banner
  * ```ts
  * import { echo, serve } from "@parley/echo";
  *
@@ -19,6 +20,7 @@ import type { Connection } from "./socket.ts";
  *   await conn.send("hi\n");
  *   await echo(conn);
  * });
+ * console.log(server.addr.port);
  * ```
  */
 export function echo(conn: Connection): Promise<void> {
@@ -28,27 +30,45 @@ export function echo(conn: Connection): Promise<void> {
 /**
  * Where to serve {@linkcode echo}, and the limits: those of {@linkcode serve}
  * for a stream, those of {@linkcode serveDatagrams} with `transport: "udp"`.
+ *
+ * @example One flag for both
+ * ```ts
+ * import { serveEcho, type ServeEchoOptions } from "@parley/echo";
+ * import process from "node:process";
+ *
+ * const port = 0;
+ * const options: ServeEchoOptions = process.argv.includes("--udp")
+ *   ? { transport: "udp", port }
+ *   : { port, idleTimeout: 60_000 };
+ * await using server = await serveEcho(options);
+ * console.log(server.addr);
+ * ```
  */
 export type ServeEchoOptions =
   | ServeOptions
-  | (ServeDatagramsOptions & { transport: "udp" });
+  | (ServeDatagramsOptions & {
+    /** The transport. */
+    transport: "udp";
+  });
 
 /**
  * Serves {@linkcode echo}, on any transport. Over UDP each datagram is sent
  * back, within the limits of the loop guard.
  *
- * Rejects like {@linkcode listen} or {@linkcode bind}.
+ * Rejects like {@linkcode serve} or {@linkcode serveDatagrams}.
  *
  * @param options Where, and the limits.
  * @returns The running server.
  *
- * @example
+ * @example Over UDP
  * ```ts
- * import { serveEcho } from "@parley/echo";
+ * import { bind, serveEcho } from "@parley/echo";
  *
- * await using tcp = await serveEcho({ port: 0 });
- * await using udp = await serveEcho({ transport: "udp", port: 0 });
- * console.log(tcp.addr, udp.addr);
+ * await using server = await serveEcho({ transport: "udp", port: 0 });
+ * await using socket = await bind({ port: 0 });
+ * await socket.sendTo("ping", server.addr);
+ * const [data] = await socket.recvFrom();
+ * console.log(new TextDecoder().decode(data)); // ping
  * ```
  */
 export async function serveEcho<Options extends ServeEchoOptions>(

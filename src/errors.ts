@@ -3,7 +3,7 @@
  *
  * | code | meaning |
  * | --- | --- |
- * | `EADDRINUSE` | the address has a listener already |
+ * | `EADDRINUSE` | the address is taken, or a Unix path has a file already |
  * | `EADDRNOTAVAIL` | the address is not one of this machine's |
  * | `EACCES` | the system or the runtime's permissions refuse it |
  * | `ECONNREFUSED` | nobody listens there |
@@ -13,7 +13,7 @@
  * | `ETIMEDOUT` | no answer, or idle for too long |
  * | `EHOSTUNREACH`, `ENETUNREACH` | no route to the address |
  * | `ENOTFOUND` | the host name does not resolve |
- * | `ENOENT` | the socket file does not exist |
+ * | `ENOENT` | the socket file, or the folder to make it in, does not exist |
  * | `EINVAL` | the system takes no such address, as a path that is too long |
  * | `EAGAIN` | the queue of a Unix server is full |
  * | `EMFILE` | this process has no descriptor left |
@@ -24,6 +24,23 @@
  * | `EBUSY` | another call is receiving already |
  * | `ENOTSUP` | this runtime cannot do it; the message says what can be done |
  * | `EIO` | anything else; `cause` holds the runtime's own error |
+ *
+ * @example Which faults may be over at the next try
+ * ```ts
+ * import type { SocketErrorCode } from "@parley/echo";
+ *
+ * function mayPass(code: SocketErrorCode): boolean {
+ *   switch (code) {
+ *     case "ECONNREFUSED":
+ *     case "ETIMEDOUT":
+ *     case "EAGAIN":
+ *       return true;
+ *     default:
+ *       return false;
+ *   }
+ * }
+ * console.log(mayPass("ENOTFOUND")); // false
+ * ```
  */
 export type SocketErrorCode =
   | "EADDRINUSE"
@@ -52,17 +69,23 @@ export type SocketErrorCode =
 /**
  * What a socket call rejects with when the arguments were right and the world
  * was not: one class on every runtime. The message names the address and the
- * remedy, `code` is for programs, `cause` holds the runtime's own error.
+ * remedy, `code` is for programs, `cause` holds the runtime's own error where
+ * there is one.
  *
- * @example
+ * Wrong arguments are a `TypeError` or a `RangeError` instead, and an aborted
+ * call rejects with `signal.reason`.
+ *
+ * @example Acts on the code
  * ```ts
- * import { connect, SocketError } from "@parley/echo";
+ * import { listen, SocketError } from "@parley/echo";
  *
+ * await using first = await listen({ port: 0 });
  * try {
- *   await connect({ port: 1 });
+ *   await using _second = await listen({ port: first.addr.port });
  * } catch (error) {
  *   if (!(error instanceof SocketError)) throw error;
- *   console.error(error.code); // "ECONNREFUSED"
+ *   if (error.code !== "EADDRINUSE" && error.code !== "EACCES") throw error;
+ *   console.error(error.message); // Cannot listen on 127.0.0.1:… (…): …
  * }
  * ```
  */
@@ -78,6 +101,14 @@ export class SocketError extends Error {
    * @param code The POSIX code.
    * @param message What failed, where, and what to do about it.
    * @param options `cause`: the runtime's own error.
+   *
+   * @example
+   * ```ts
+   * import { SocketError } from "@parley/echo";
+   *
+   * const error = new SocketError("ETIMEDOUT", "No answer in 5 seconds");
+   * console.log(`${error.name} ${error.code}`); // SocketError ETIMEDOUT
+   * ```
    */
   constructor(
     code: SocketErrorCode,

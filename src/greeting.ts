@@ -10,7 +10,22 @@ import type { Connection, NetAddress } from "./socket.ts";
 
 /**
  * What to say: text, bytes, or a function of the connection and, where the
- * greeting waits for it, of what the peer said first.
+ * greeting waits for it, of what the peer said first. Over UDP the function is
+ * given the sender's address, and the datagram.
+ *
+ * @example By name
+ * ```ts
+ * import { connect, type Greeting, serveGreeting } from "@parley/echo";
+ *
+ * const message: Greeting = (_conn, first) =>
+ *   `Hello, ${new TextDecoder().decode(first).trim()}!`;
+ *
+ * const options = { port: 0, message, when: "message" } as const;
+ * await using server = await serveGreeting(options);
+ * await using client = await connect({ port: server.addr.port });
+ * await client.send("Ada\n");
+ * console.log(await new Response(client.readable).text()); // Hello, Ada!
+ * ```
  */
 export type Greeting<Peer = Connection> =
   | string
@@ -20,14 +35,36 @@ export type Greeting<Peer = Connection> =
     first?: Uint8Array,
   ) => string | Uint8Array | Promise<string | Uint8Array>);
 
-/** Options of {@linkcode greeting}. */
+/**
+ * Options of {@linkcode greeting}.
+ *
+ * @example Greets who has spoken, and notes what they say
+ * ```ts
+ * import { connect, greeting, serve } from "@parley/echo";
+ * import type { GreetingOptions } from "@parley/echo";
+ *
+ * const options: GreetingOptions = {
+ *   when: "message",
+ *   onMessage: (data) => console.log(new TextDecoder().decode(data)),
+ * };
+ * await using server = await serve({ port: 0 }, greeting("Hello\n", options));
+ * await using client = await connect({ port: server.addr.port });
+ * await client.send("Knock, knock");
+ * await client.closeWrite();
+ * console.log(await new Response(client.readable).text());
+ * ```
+ */
 export interface GreetingOptions {
   /**
    * When to greet: `"connect"`, at once, unless given; `"message"`, after the
-   * peer has spoken.
+   * peer has spoken: after its first bytes, however few or many come at once.
    */
   when?: "connect" | "message";
-  /** Called with what the peer says, as it comes, until it ends. */
+  /**
+   * Called with what the peer says, as it comes, until it ends. It is waited
+   * for; when it throws, the connection is closed. Without it, the connection
+   * is ended after the greeting.
+   */
   onMessage?: (data: Uint8Array, conn: Connection) => void | Promise<void>;
 }
 
@@ -36,19 +73,21 @@ export interface GreetingOptions {
  * whatever it sends meanwhile. A peer that ends before its first message is
  * not greeted where the greeting waits for one.
  *
- * Throws `TypeError` for a wrong message or option.
+ * Throws `TypeError` for a wrong message or option. The handler rejects as
+ * `recv` and `send` do, and with what the functions throw.
  *
  * @param message What to say.
  * @param options When, and who hears the peer.
  * @returns The handler, for {@linkcode serve}.
  *
- * @example
+ * @example The time, as RFC 867 has it
  * ```ts
- * import { greeting, serve } from "@parley/echo";
+ * import { connect, greeting, serve } from "@parley/echo";
  *
- * const hello = greeting((conn) => `Hello, ${conn.remoteAddr.transport}!`);
- * await using server = await serve({ port: 0 }, hello);
- * console.log(server.addr);
+ * const date = greeting(() => `${new Date().toUTCString()}\r\n`);
+ * await using server = await serve({ port: 0 }, date);
+ * await using client = await connect({ port: server.addr.port });
+ * console.log(await new Response(client.readable).text());
  * ```
  */
 export function greeting(
@@ -89,7 +128,25 @@ function checkGreeting(message: unknown, when: string): void {
   }
 }
 
-/** Options of {@linkcode serveGreeting}: a stream's, or with UDP a datagram's. */
+/**
+ * Options of {@linkcode serveGreeting}: a stream's, or with UDP a datagram's.
+ *
+ * @example Over UDP
+ * ```ts
+ * import { bind, serveGreeting } from "@parley/echo";
+ * import type { ServeGreetingOptions } from "@parley/echo";
+ *
+ * const options = {
+ *   transport: "udp",
+ *   port: 0,
+ *   message: (from, data) => `${from.hostname} sent ${data?.length} bytes`,
+ * } satisfies ServeGreetingOptions;
+ * await using server = await serveGreeting(options);
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("hello", server.addr);
+ * console.log(new TextDecoder().decode((await client.recvFrom())[0]));
+ * ```
+ */
 export type ServeGreetingOptions =
   | (ServeOptions & GreetingOptions & {
     /** What to say. */
@@ -100,12 +157,12 @@ export type ServeGreetingOptions =
     transport: "udp";
     /** What to say: for a function, to whom, and what they said. */
     message: Greeting<NetAddress<"udp">>;
-    /** Called with what the peer says. */
+    /** Called with each datagram; the reply waits for it. */
     onMessage?: (
       data: Uint8Array,
       from: NetAddress<"udp">,
     ) => void | Promise<void>;
-    /** A datagram is a message, so there is nothing else to wait for. */
+    /** Of no effect: a datagram is a message, so nothing else is waited for. */
     when?: "connect" | "message";
   });
 
@@ -113,17 +170,19 @@ export type ServeGreetingOptions =
  * Serves {@linkcode greeting}, on any transport. Over UDP it is the reply to
  * each datagram, within the limits of the loop guard.
  *
- * Rejects like {@linkcode listen} or {@linkcode bind}.
+ * Rejects like {@linkcode serve} or {@linkcode serveDatagrams}, and with
+ * `TypeError` for a wrong message or option.
  *
  * @param options The greeting, where, and the limits.
  * @returns The running server.
  *
  * @example
  * ```ts
- * import { serveGreeting } from "@parley/echo";
+ * import { connect, serveGreeting } from "@parley/echo";
  *
  * await using server = await serveGreeting({ port: 0, message: "Hello!" });
- * console.log(server.addr);
+ * await using client = await connect({ port: server.addr.port });
+ * console.log(await new Response(client.readable).text()); // Hello!
  * ```
  */
 export async function serveGreeting<Options extends ServeGreetingOptions>(

@@ -5,16 +5,37 @@ import type { NetAddress } from "./socket.ts";
  * never stop, and a forged sender is enough to start them (CERT CA-1996-01,
  * CVE-2024-2169). A loop that the ports do not tell ends when it exceeds the
  * rate: a slower one goes on, at that cost at most.
+ *
+ * Whatever is given, it answers neither itself nor a multicast or broadcast
+ * address. A peer is an IP and a port; the last 16384 of them are remembered.
+ * What it withholds is counted, see {@linkcode DatagramServerStats.withheld}.
+ *
+ * @example Two replies at once, then one a second
+ * ```ts
+ * import { bind, type LoopGuardOptions, serveEcho } from "@parley/echo";
+ *
+ * const loopGuard: LoopGuardOptions = { burst: 2, rate: 1 };
+ * const where = { transport: "udp", port: 0 } as const;
+ * await using server = await serveEcho({ ...where, loopGuard });
+ * await using client = await bind({ port: 0 });
+ * for (const word of ["one", "two", "three"]) {
+ *   await client.sendTo(word, server.addr);
+ * }
+ * for (let i = 0; i < 2; i++) console.log((await client.recvFrom())[0].length);
+ * ```
  */
 export interface LoopGuardOptions {
   /**
    * The lowest port to answer, 1024 unless given: below are the well-known
-   * services, which may answer back.
+   * services, which may answer back. 0 is every port.
    */
   lowestPort?: number;
-  /** Replies to one peer that may follow each other at once, 10,000 unless given. */
+  /**
+   * Replies to one peer that may follow each other at once, at least 1; 10,000
+   * unless given.
+   */
   burst?: number;
-  /** Replies a second to one peer after that, 1,000 unless given. */
+  /** Replies a second to one peer after that, 0 or more; 1,000 unless given. */
   rate?: number;
 }
 

@@ -27,21 +27,28 @@ import {
 const adapter: Adapter | undefined = [deno, bun].find(({ here }) => here);
 
 /**
- * Listens for connections.
+ * Listens for connections, over TCP, TLS or a Unix socket.
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, otherwise with
- * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, `ENOENT`
- * (the folder of a Unix socket), or `ENOTSUP` for what this runtime cannot do.
+ * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`,
+ * `EMFILE`, `ENOENT` (the folder of a Unix socket), `EINVAL` (its path is too
+ * long), `EPROTO` (a certificate or key of no use), or `ENOTSUP` for what this
+ * runtime cannot do, which is everything where it is neither Deno nor Bun.
  *
  * @param options Where; TCP on 127.0.0.1 unless it says otherwise.
  * @returns The listener, bound and ready for clients.
  *
- * @example
+ * @example A free port, and who came
  * ```ts
- * import { formatAddress, listen } from "@parley/echo";
+ * import { connect, formatAddress, listen } from "@parley/echo";
  *
  * await using listener = await listen({ port: 0 });
  * console.log(`listening on ${formatAddress(listener.addr)}`);
+ *
+ * await using client = await connect({ port: listener.addr.port });
+ * await using server = await listener.accept();
+ * await server.send(`Hello, ${formatAddress(server.remoteAddr)}`);
+ * console.log((await client.recv())?.length);
  * ```
  */
 export async function listen<Options extends ListenOptions>(
@@ -56,12 +63,15 @@ export async function listen<Options extends ListenOptions>(
 }
 
 /**
- * Connects to a server.
+ * Connects to a server, over TCP, TLS or a Unix socket. Without a `signal` it
+ * waits as long as the system does, minutes for a machine that does not answer,
+ * and without end for a peer that is silent in its TLS handshake.
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, with
  * `signal.reason` when aborted, otherwise with `SocketError`: `ECONNREFUSED`,
- * `ENOTFOUND`, `ETIMEDOUT`, `EHOSTUNREACH`, `EACCES`, `ENOENT` (no such Unix
- * socket), `EMFILE`, `EPROTO` (TLS).
+ * `ENOTFOUND`, `ETIMEDOUT`, `ECONNRESET`, `EHOSTUNREACH`, `ENETUNREACH`,
+ * `EACCES`, `EMFILE`, `EPROTO` (TLS); for a Unix socket `ENOENT` (there is
+ * none), `EAGAIN` (its queue is full), `EINVAL` (its path is too long).
  *
  * @param options Where; TCP to 127.0.0.1 unless it says otherwise.
  * @returns The connection, with TLS after a verified handshake.
@@ -76,6 +86,7 @@ export async function listen<Options extends ListenOptions>(
  *   signal: AbortSignal.timeout(5000),
  * });
  * await conn.send("hello");
+ * console.log(new TextDecoder().decode(await conn.recv() ?? undefined));
  * ```
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
@@ -91,10 +102,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 }
 
 /**
- * Opens a UDP socket.
+ * Opens a UDP socket, to send and to receive datagrams.
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, otherwise with
- * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`.
+ * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`,
+ * `EMFILE`.
  *
  * @param options Where; 127.0.0.1 unless it says otherwise.
  * @returns The socket, ready to receive.
