@@ -4,10 +4,10 @@ import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "./open.ts";
 import type { Server } from "./serve.ts";
 import type {
-  AddressOf,
   BindOptions,
   DatagramSocket,
   NetAddress,
+  UnixAddress,
 } from "./socket.ts";
 
 const encoder = new TextEncoder();
@@ -78,10 +78,12 @@ export interface DatagramServer extends AsyncDisposable {
   stats(): DatagramServerStats;
 }
 
-/** The kind of server that these options lead to. */
-export type ServerOf<Options> = Options extends { transport: "udp" }
-  ? DatagramServer
-  : Server<AddressOf<Options>>;
+/** The server on this transport. */
+export type ServerOf<Transport extends "tcp" | "unix" | "udp"> = {
+  tcp: Server<NetAddress<"tcp">>;
+  unix: Server<UnixAddress>;
+  udp: DatagramServer;
+}[Transport];
 
 /**
  * Receives datagrams and sends back what the handler returns, within the

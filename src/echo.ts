@@ -29,9 +29,13 @@ export function echo(conn: Connection): Promise<void> {
  * Where to serve {@linkcode echo}, and the limits: those of {@linkcode serve}
  * for a stream, those of {@linkcode serveDatagrams} with `transport: "udp"`.
  */
-export type ServeEchoOptions =
-  | ServeOptions
-  | (ServeDatagramsOptions & { transport: "udp" });
+export type ServeEchoOptions<
+  Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
+> = {
+  tcp: ServeOptions<"tcp">;
+  unix: ServeOptions<"unix">;
+  udp: ServeDatagramsOptions & { transport: "udp" };
+}[Transport];
 
 /**
  * Serves {@linkcode echo}, on any transport. Over UDP each datagram is sent
@@ -51,11 +55,15 @@ export type ServeEchoOptions =
  * console.log(tcp.addr, udp.addr);
  * ```
  */
-export async function serveEcho<Options extends ServeEchoOptions>(
-  options: Options,
-): Promise<ServerOf<Options>> {
-  const server = options?.transport === "udp"
-    ? await serveDatagrams(options, (data) => data)
-    : await serve(options as ServeOptions, echo);
-  return server as ServerOf<Options>;
+export async function serveEcho<
+  Transport extends "tcp" | "unix" | "udp" = "tcp",
+>(
+  options: ServeEchoOptions<Transport> & { transport?: Transport },
+): Promise<ServerOf<Transport>> {
+  // One of the three, so that its transport tells which.
+  const where: ServeEchoOptions = options;
+  const server = where?.transport === "udp"
+    ? await serveDatagrams(where, (data) => data)
+    : await serve(where, echo);
+  return server as ServerOf<Transport>;
 }

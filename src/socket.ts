@@ -21,10 +21,11 @@ export interface UnixAddress {
 /** Where a socket is: the real one, after names and port 0 are resolved. */
 export type Address = NetAddress | UnixAddress;
 
-/** The kind of address that these options lead to. */
-export type AddressOf<Options> = Options extends { transport: "unix" }
-  ? UnixAddress
-  : NetAddress<"tcp">;
+/** The address of a listener on this transport. */
+export type AddressOf<Transport extends "tcp" | "unix"> = {
+  tcp: NetAddress<"tcp">;
+  unix: UnixAddress;
+}[Transport];
 
 /**
  * Writes an address the usual way.
@@ -106,8 +107,10 @@ export interface UnixListenOptions {
   backlog?: number;
 }
 
-/** Where to listen. */
-export type ListenOptions = TcpListenOptions | UnixListenOptions;
+/** Where to listen: on this transport, or on one that is not known yet. */
+export type ListenOptions<
+  Transport extends "tcp" | "unix" = "tcp" | "unix",
+> = { tcp: TcpListenOptions; unix: UnixListenOptions }[Transport];
 
 /** Options of {@linkcode connect} for TCP, with `tls` for TLS on top of it. */
 export interface TcpConnectOptions {
