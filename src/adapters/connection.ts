@@ -15,7 +15,11 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Receiver = PromiseWithResolvers<Bytes | null>;
 
 /** Stands for a `recv` whose promise is the runtime's to settle. */
-const DIRECT: Receiver = { ...Promise.withResolvers(), reject() {} };
+const DIRECT: Receiver = {
+  promise: Promise.resolve(null),
+  resolve() {},
+  reject() {},
+};
 
 /**
  * A connection but for its system calls: who may receive, what an end, an
