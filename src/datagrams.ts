@@ -4,10 +4,10 @@ import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "./open.ts";
 import type { Server } from "./serve.ts";
 import type {
-  AddressOf,
   BindOptions,
   DatagramSocket,
   NetAddress,
+  UnixAddress,
 } from "./socket.ts";
 
 const encoder = new TextEncoder();
@@ -177,22 +177,24 @@ export interface DatagramServer extends AsyncDisposable {
 }
 
 /**
- * The kind of server that these options lead to: a {@linkcode DatagramServer}
- * with `transport: "udp"`, otherwise a {@linkcode Server}.
+ * The kind of server on this transport: a {@linkcode DatagramServer} on
+ * `"udp"`, otherwise a {@linkcode Server}.
  *
  * @example
  * ```ts
  * import { serveEcho, type ServerOf } from "@parley/echo";
  *
  * const options = { transport: "udp", port: 0 } as const;
- * const server: ServerOf<typeof options> = await serveEcho(options);
+ * const server: ServerOf<"udp"> = await serveEcho(options);
  * console.log(server.stats().withheld); // which only datagrams know
  * await server.shutdown();
  * ```
  */
-export type ServerOf<Options> = Options extends { transport: "udp" }
-  ? DatagramServer
-  : Server<AddressOf<Options>>;
+export type ServerOf<Transport extends "tcp" | "unix" | "udp"> = {
+  tcp: Server<NetAddress<"tcp">>;
+  unix: Server<UnixAddress>;
+  udp: DatagramServer;
+}[Transport];
 
 /**
  * Receives datagrams and sends back what the handler returns, within the

@@ -44,12 +44,13 @@ export function echo(conn: Connection): Promise<void> {
  * console.log(server.addr);
  * ```
  */
-export type ServeEchoOptions =
-  | ServeOptions
-  | (ServeDatagramsOptions & {
-    /** The transport. */
-    transport: "udp";
-  });
+export type ServeEchoOptions<
+  Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
+> = {
+  tcp: ServeOptions<"tcp">;
+  unix: ServeOptions<"unix">;
+  udp: ServeDatagramsOptions & { transport: "udp" };
+}[Transport];
 
 /**
  * Serves {@linkcode echo}, on any transport. Over UDP each datagram is sent
@@ -71,11 +72,15 @@ export type ServeEchoOptions =
  * console.log(new TextDecoder().decode(data)); // ping
  * ```
  */
-export async function serveEcho<Options extends ServeEchoOptions>(
-  options: Options,
-): Promise<ServerOf<Options>> {
-  const server = options?.transport === "udp"
-    ? await serveDatagrams(options, (data) => data)
-    : await serve(options as ServeOptions, echo);
-  return server as ServerOf<Options>;
+export async function serveEcho<
+  Transport extends "tcp" | "unix" | "udp" = "tcp",
+>(
+  options: ServeEchoOptions<Transport> & { transport?: Transport },
+): Promise<ServerOf<Transport>> {
+  // One of the three, so that its transport tells which.
+  const where: ServeEchoOptions = options;
+  const server = where?.transport === "udp"
+    ? await serveDatagrams(where, (data) => data)
+    : await serve(where, echo);
+  return server as ServerOf<Transport>;
 }

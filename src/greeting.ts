@@ -147,12 +147,18 @@ function checkGreeting(message: unknown, when: string): void {
  * console.log(new TextDecoder().decode((await client.recvFrom())[0]));
  * ```
  */
-export type ServeGreetingOptions =
-  | (ServeOptions & GreetingOptions & {
+export type ServeGreetingOptions<
+  Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
+> = {
+  tcp: ServeOptions<"tcp"> & GreetingOptions & {
     /** What to say. */
     message: Greeting;
-  })
-  | (ServeDatagramsOptions & {
+  };
+  unix: ServeOptions<"unix"> & GreetingOptions & {
+    /** What to say. */
+    message: Greeting;
+  };
+  udp: ServeDatagramsOptions & {
     /** The transport. */
     transport: "udp";
     /** What to say: for a function, to whom, and what they said. */
@@ -164,7 +170,8 @@ export type ServeGreetingOptions =
     ) => void | Promise<void>;
     /** Of no effect: a datagram is a message, so nothing else is waited for. */
     when?: "connect" | "message";
-  });
+  };
+}[Transport];
 
 /**
  * Serves {@linkcode greeting}, on any transport. Over UDP it is the reply to
@@ -185,22 +192,21 @@ export type ServeGreetingOptions =
  * console.log(await new Response(client.readable).text()); // Hello!
  * ```
  */
-export async function serveGreeting<Options extends ServeGreetingOptions>(
-  options: Options,
-): Promise<ServerOf<Options>> {
-  const server = options?.transport === "udp"
-    ? await serveDatagrams(options, greetDatagram(options))
-    : await serve(
-      options as ServeOptions,
-      greeting(options?.message as Greeting, options as GreetingOptions),
-    );
-  return server as ServerOf<Options>;
+export async function serveGreeting<
+  Transport extends "tcp" | "unix" | "udp" = "tcp",
+>(
+  options: ServeGreetingOptions<Transport> & { transport?: Transport },
+): Promise<ServerOf<Transport>> {
+  // One of the three, so that its transport tells which.
+  const where: ServeGreetingOptions = options;
+  const server = where?.transport === "udp"
+    ? await serveDatagrams(where, greetDatagram(where))
+    : await serve(where, greeting(where?.message, where));
+  return server as ServerOf<Transport>;
 }
 
 function greetDatagram(
-  { message, when = "message", onMessage }: ServeGreetingOptions & {
-    transport: "udp";
-  },
+  { message, when = "message", onMessage }: ServeGreetingOptions<"udp">,
 ): DatagramHandler {
   checkGreeting(message, when);
   checkFunctions({ onMessage }, ["onMessage"]);

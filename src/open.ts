@@ -51,15 +51,15 @@ const adapter: Adapter | undefined = [deno, bun].find(({ here }) => here);
  * console.log((await client.recv())?.length);
  * ```
  */
-export async function listen<Options extends ListenOptions>(
-  options: Options,
-): Promise<Listener<AddressOf<Options>>> {
+export async function listen<Transport extends "tcp" | "unix" = "tcp">(
+  options: ListenOptions<Transport> & { transport?: Transport },
+): Promise<Listener<AddressOf<Transport>>> {
   const checked = checkListen(options);
   return await attempt(
     `Cannot listen on ${target(checked)}`,
     (runtime) => runtime.listen(checked),
     unknownFault(checked),
-  ) as Listener<AddressOf<Options>>;
+  ) as Listener<AddressOf<Transport>>;
 }
 
 /**

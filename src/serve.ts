@@ -177,7 +177,9 @@ export interface ServerOptions {
  * console.log(await stranger.recv()); // null
  * ```
  */
-export type ServeOptions = ListenOptions & ServerOptions;
+export type ServeOptions<
+  Transport extends "tcp" | "unix" = "tcp" | "unix",
+> = ListenOptions<Transport> & ServerOptions;
 
 /**
  * What a server has done so far, see {@linkcode Server.stats}.
@@ -291,13 +293,13 @@ export interface Server<A extends Address = Address> extends AsyncDisposable {
  * console.log(await new Response(client.readable).text());
  * ```
  */
-export async function serve<Options extends ServeOptions>(
-  options: Options,
+export async function serve<Transport extends "tcp" | "unix" = "tcp">(
+  options: ServeOptions<Transport> & { transport?: Transport },
   handler: Handler,
-): Promise<Server<AddressOf<Options>>> {
+): Promise<Server<AddressOf<Transport>>> {
   checkServe(options, handler);
   options.signal?.throwIfAborted();
-  const listener = await listen(options);
+  const listener = await listen<Transport>(options);
   const server = new StreamServer(listener, options, handler);
   try {
     options.signal?.throwIfAborted();

@@ -66,24 +66,20 @@ export interface UnixAddress {
 export type Address = NetAddress | UnixAddress;
 
 /**
- * The kind of address that these options of {@linkcode listen} lead to.
+ * The address of a listener on this transport.
  *
- * @example Finds a free port
+ * @example A path of its own
  * ```ts
- * import { type AddressOf, listen, type ListenOptions } from "@parley/echo";
+ * import type { AddressOf } from "@parley/echo";
  *
- * async function tried<O extends ListenOptions>(at: O): Promise<AddressOf<O>> {
- *   await using listener = await listen(at);
- *   return listener.addr;
- * }
- *
- * const { port } = await tried({ port: 0 });
- * console.log(port); // a Unix path would have none, and the compiler says so
+ * const addr: AddressOf<"unix"> = { transport: "unix", path: "/run/x.sock" };
+ * console.log(addr.path); // a TCP address has none, and the compiler says so
  * ```
  */
-export type AddressOf<Options> = Options extends { transport: "unix" }
-  ? UnixAddress
-  : NetAddress<"tcp">;
+export type AddressOf<Transport extends "tcp" | "unix"> = {
+  tcp: NetAddress<"tcp">;
+  unix: UnixAddress;
+}[Transport];
 
 /**
  * Writes an address the usual way.
@@ -278,7 +274,9 @@ export interface UnixListenOptions {
  * console.log(formatAddress(listener.addr));
  * ```
  */
-export type ListenOptions = TcpListenOptions | UnixListenOptions;
+export type ListenOptions<
+  Transport extends "tcp" | "unix" = "tcp" | "unix",
+> = { tcp: TcpListenOptions; unix: UnixListenOptions }[Transport];
 
 /**
  * Options of {@linkcode connect} for TCP, with `tls` for TLS on top of it.

@@ -33,7 +33,10 @@ export interface Transport {
 
 /** Where this run keeps its files. */
 export const folder = mkdtempSync(join(tmpdir(), "parley-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const clean = () => rmSync(folder, { recursive: true, force: true });
+process.on("exit", clean);
+// `deno test` ends without an `exit`, Bun without an `unload`.
+globalThis.addEventListener("unload", clean);
 let sockets = 0;
 
 export const certificates = makeCertificates(folder);

@@ -21,7 +21,11 @@ interface Relay extends PromiseWithResolvers<void> {
 }
 
 /** Stands for a `recv` whose promise is the runtime's to settle. */
-const DIRECT: Receiver = { ...Promise.withResolvers(), reject() {} };
+const DIRECT: Receiver = {
+  promise: Promise.resolve(null),
+  resolve() {},
+  reject() {},
+};
 
 /**
  * A connection but for its system calls: who may receive, what an end, an

@@ -1,6 +1,7 @@
 // The package's echo server, on any transport and on both runtimes.
 import process from "node:process";
-import { serveEcho } from "../../../mod.ts";
+import { serveEcho, type ServeEchoOptions } from "../../../mod.ts";
 
-const { addr } = await serveEcho(JSON.parse(process.argv[2]));
+const where: ServeEchoOptions = JSON.parse(process.argv[2]);
+const { addr } = await serveEcho(where);
 console.log(addr.transport === "unix" ? "unix" : addr.port);

@@ -1,0 +1,161 @@
+// A user's program for the compiler alone: what it may say, and what it may
+// not. Everything here is typed, so a wider or an `any` type fails it too.
+import {
+  type Address,
+  bind,
+  connect,
+  type Connection,
+  type DatagramServer,
+  echo,
+  type Handler,
+  listen,
+  type Listener,
+  type ListenOptions,
+  type NetAddress,
+  serve,
+  serveDatagrams,
+  serveEcho,
+  type ServeEchoOptions,
+  serveGreeting,
+  type Server,
+  SocketError,
+  type SocketErrorCode,
+  type UnixAddress,
+} from "@parley/echo";
+
+type Same<A, B> = [A, B] extends [B, A] ? 0 extends 1 & A ? false : true
+  : false;
+
+/** Compiles where the value has this type: no other, and not `any`. */
+function is<Expected>(): <Actual>(
+  value: Actual,
+  ...same: Same<Actual, Expected> extends true ? [] : [never]
+) => void {
+  return () => {};
+}
+
+/** A transport that is written down says which address there will be. */
+export async function addresses(ways: ListenOptions[]): Promise<void> {
+  is<NetAddress<"tcp">>()((await listen({ port: 0 })).addr);
+  is<NetAddress<"tcp">>()((await listen({ transport: "tcp", port: 0 })).addr);
+  const unix = await listen({ transport: "unix", path: "/run/x.sock" });
+  is<UnixAddress>()(unix.addr);
+  // @ts-expect-error: a path has no port
+  is<number>()(unix.addr.port);
+  // @ts-expect-error: an address does not change
+  unix.addr = { transport: "unix", path: "/run/y.sock" };
+
+  for (const way of ways) {
+    is<Listener<NetAddress<"tcp"> | UnixAddress>>()(await listen(way));
+  }
+  const transport = ways.length > 1 ? "tcp" : "unix";
+  const some = await listen({ transport, port: 0, path: "/run/x.sock" });
+  // @ts-expect-error: it may be a path
+  is<number>()(some.addr.port);
+  if (some.addr.transport === "tcp") is<number>()(some.addr.port);
+}
+
+export async function servers(way: ServeEchoOptions): Promise<void> {
+  is<Server<NetAddress<"tcp">>>()(await serveEcho({ port: 0 }));
+  is<Server<UnixAddress>>()(
+    await serveEcho({ transport: "unix", path: "/run/x.sock" }),
+  );
+  const udp = await serveEcho({ transport: "udp", port: 0, loopGuard: false });
+  is<DatagramServer>()(udp);
+  is<number>()(udp.stats().withheld);
+  // @ts-expect-error: it counts datagrams
+  is<number>()(udp.stats().active);
+  is<Address>()((await serveEcho(way)).addr);
+  is<DatagramServer>()(
+    await serveDatagrams({ port: 0 }, (data, from) => {
+      is<Uint8Array<ArrayBuffer>>()(data);
+      return from.hostname;
+    }),
+  );
+}
+
+/** A handler is a function of a connection, and composes. */
+export const handler: Handler = async (conn, { signal }) => {
+  is<Connection>()(conn);
+  is<AbortSignal>()(signal);
+  const data = await conn.recv(1024, { signal });
+  is<Uint8Array<ArrayBuffer> | null>()(data);
+  // @ts-expect-error: `null` is the end
+  is<number>()(data.length);
+  if (data !== null) await conn.send(data);
+  await echo(conn);
+};
+
+export async function options(): Promise<void> {
+  const server = await serve({
+    port: 0,
+    tls: { cert: "", key: "" },
+    idleTimeout: 1000,
+    filter: (remoteAddr) => remoteAddr.transport === "tcp",
+    onDisconnect: ({ duration, error }) => {
+      is<number>()(duration);
+      is<unknown>()(error);
+    },
+    onError: (_error, conn) => is<Connection>()(conn),
+  }, handler);
+  await server.shutdown({ timeout: 1000 });
+  await serveGreeting({
+    port: 0,
+    message: (conn) => `${conn.bytesSent}`,
+    onMessage: (_data, conn) => is<Connection>()(conn),
+  });
+  await serveGreeting({
+    transport: "udp",
+    port: 0,
+    message: (from) => from.hostname,
+    onMessage: (_data, from) => is<NetAddress<"udp">>()(from),
+  });
+  await connect({ hostname: "::1", port: 1, tls: true });
+  await connect({ transport: "unix", path: "/run/x.sock" });
+}
+
+export async function mistakes(conn: Connection): Promise<void> {
+  // @ts-expect-error: misspelled
+  await serve({ port: 0, idleTimout: 1000 }, handler);
+  // @ts-expect-error: misspelled
+  await serveEcho({ transport: "udp", port: 0, loopGard: false });
+  // @ts-expect-error: misspelled
+  await listen({ port: 0, hostName: "0.0.0.0" });
+  // @ts-expect-error: a path has no port
+  await listen({ transport: "unix", path: "/run/x.sock", port: 0 });
+  // @ts-expect-error: nowhere
+  await listen({});
+  // @ts-expect-error: no such transport
+  await serve({ transport: "udp", port: 0 }, handler);
+  // @ts-expect-error: only TCP carries it
+  await connect({ transport: "unix", path: "/run/x.sock", tls: true });
+  // @ts-expect-error: a certificate needs its key
+  await serveEcho({ port: 0, tls: { cert: "" } });
+  // @ts-expect-error: to whom
+  await (await bind({ port: 0 })).sendTo("hello");
+  // @ts-expect-error: bytes or text
+  await conn.send(1);
+  // @ts-expect-error: it counts by itself
+  conn.bytesSent = 0;
+}
+
+/** Streams are the platform's, whoever declares them. */
+export async function streams(conn: Connection): Promise<string> {
+  await conn.readable.pipeTo(conn.writable);
+  return await new Response(conn.readable).text();
+}
+
+export async function scopes(): Promise<void> {
+  await using listener = await listen({ port: 0 });
+  for await (const conn of listener) is<Connection>()(conn);
+  await using socket = await bind({ port: 0 });
+  for await (const [data, from] of socket) await socket.sendTo(data, from);
+}
+
+/** The codes are a closed list. */
+export function explain(error: unknown): SocketErrorCode {
+  if (!(error instanceof SocketError)) throw error;
+  // @ts-expect-error: no such code
+  if (error.code === "ECONREFUSED") throw error;
+  return error.code;
+}
