@@ -13,6 +13,7 @@ export {
   type ListenOptions,
   type NetAddress,
   type PipeOptions,
+  type ProxyProtocolOptions,
   type TcpConnectOptions,
   type TcpListenOptions,
   type TlsConnectOptions,

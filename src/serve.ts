@@ -56,7 +56,8 @@ export interface ServerOptions {
   maxConnections?: number;
   /**
    * Connections served at once for one IP, the excess is closed. No limit
-   * unless given: behind a load balancer all clients share an address.
+   * unless given: behind a load balancer all clients share an address, but for
+   * one with `proxyProtocol`.
    */
   maxConnectionsPerHost?: number;
   /**

@@ -1,4 +1,4 @@
-import type { Address, Connection, Listener } from "../socket.ts";
+import type { Address, Connection } from "../socket.ts";
 import { isAddress } from "../check.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import {
@@ -273,7 +273,7 @@ async function dial(options: CheckedConnect): Promise<Connection> {
 export const bun: Adapter = {
   here: Bun !== undefined,
 
-  async listen(options: CheckedListen): Promise<Listener> {
+  async listen(options: CheckedListen): Promise<BunListener> {
     const limit = await descriptorLimit();
     if (options.transport === "unix") {
       return await bindPath(options, {

@@ -1,7 +1,6 @@
 import type {
   Address,
   Connection,
-  Listener,
   TcpConnectOptions,
   TcpListenOptions,
   TlsConnectOptions,
@@ -239,7 +238,7 @@ async function secure(
 export const deno: Adapter = {
   here: Deno !== undefined,
 
-  listen(options: CheckedListen): Listener | Promise<Listener> {
+  listen(options: CheckedListen): DenoListener | Promise<DenoListener> {
     return options.transport === "unix"
       ? listenUnix(options)
       : listenTcp(options);

@@ -24,10 +24,10 @@ export class Newcomers<T> {
     this.#timers.set(newcomer, setTimeout(() => this.#giveUp(newcomer), TIME));
   }
 
-  /** It is through, one way or the other. */
-  remove(newcomer: T): void {
+  /** It is through, one way or the other; returns whether it was in time. */
+  remove(newcomer: T): boolean {
     clearTimeout(this.#timers.get(newcomer));
-    this.#timers.delete(newcomer);
+    return this.#timers.delete(newcomer);
   }
 
   /** Closes them all. */
