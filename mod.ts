@@ -81,6 +81,7 @@ export {
   type ListenOptions,
   type NetAddress,
   type PipeOptions,
+  type ProxyProtocolOptions,
   type TcpConnectOptions,
   type TcpListenOptions,
   type TlsConnectOptions,

@@ -34,6 +34,7 @@ const FOREIGN = {
   udp: [
     ...["unix", "cert", "key", "tls", "ca"],
     ...["max-connections", "max-connections-per-host", "idle-timeout"],
+    "proxy-protocol",
   ],
   unix: ["cert", "key", "tls", "ca"],
 };
@@ -85,6 +86,7 @@ export const serverFlags = (port: string) => ({
   "max-connections": { type: "string" },
   "max-connections-per-host": { type: "string" },
   "idle-timeout": { type: "string" },
+  "proxy-protocol": { type: "string" },
 } as const);
 
 /** What `parseArgs` makes of {@linkcode serverFlags}. */
@@ -98,11 +100,12 @@ export interface ServerFlags {
   "max-connections"?: string;
   "max-connections-per-host"?: string;
   "idle-timeout"?: string;
+  "proxy-protocol"?: string;
 }
 
 /** The options that those flags ask for. */
 export function serverOptions(flags: ServerFlags): ServeEchoOptions {
-  const { hostname, unix } = flags;
+  const { hostname, unix, "proxy-protocol": proxies } = flags;
   const port = toNumber("port", flags.port);
   checkFlags(flags);
   if (flags.udp) return { transport: "udp", hostname, port };
@@ -117,9 +120,22 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
     onConnect: (conn: Connection) =>
       console.error(formatAddress(conn.remoteAddr)),
   };
-  return unix === undefined
-    ? { hostname, port, tls: identity(flags), ...limits }
-    : { transport: "unix", path: unix, ...limits };
+  if (unix !== undefined) {
+    const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);
+    return { transport: "unix", path: unix, proxyProtocol, ...limits };
+  }
+  const proxyProtocol = proxies === undefined
+    ? undefined
+    : { trustedProxies: proxies.split(",") };
+  return { hostname, port, tls: identity(flags), proxyProtocol, ...limits };
+}
+
+/** A socket file's mode says who may connect, so there is no list of addresses. */
+function checkUnixProxy(proxies: string): true {
+  if (proxies === "unix") return true;
+  throw new TypeError(
+    `Invalid --proxy-protocol "${proxies}": expected "unix" with --unix`,
+  );
 }
 
 function identity({ cert, key }: ServerFlags): TlsListenOptions | undefined {

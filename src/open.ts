@@ -7,9 +7,11 @@ import { bun } from "./adapters/bun.ts";
 import { deno } from "./adapters/deno.ts";
 import { fault, toFault } from "./adapters/fault.ts";
 import { onAbort } from "./adapters/inbox.ts";
+import { ProxiedListener } from "./adapters/proxied.ts";
 import { isSecure } from "./adapters/tls.ts";
 import { checkInteger, checkOptions } from "./check.ts";
 import type { SocketErrorCode } from "./errors.ts";
+import { checkProxyProtocol, refuseProxyProtocol } from "./proxy_protocol.ts";
 import {
   type AddressOf,
   type BindOptions,
@@ -55,9 +57,15 @@ export async function listen<Transport extends "tcp" | "unix" = "tcp">(
   options: ListenOptions<Transport> & { transport?: Transport },
 ): Promise<Listener<AddressOf<Transport>>> {
   const checked = checkListen(options);
+  const trusts = checkProxyProtocol(checked);
   return await attempt(
     `Cannot listen on ${target(checked)}`,
-    (runtime) => runtime.listen(checked),
+    async (runtime): Promise<Listener> => {
+      const listener = await runtime.listen(checked);
+      return trusts === undefined
+        ? listener
+        : new ProxiedListener(listener, trusts);
+    },
     unknownFault(checked),
   ) as Listener<AddressOf<Transport>>;
 }
@@ -193,6 +201,7 @@ function checkListen(options: ListenOptions): CheckedListen {
 
 function checkConnect(options: ConnectOptions): CheckedConnect {
   checkTransport(options, ["tcp", "unix"]);
+  refuseProxyProtocol(options);
   if (options.transport === "unix") {
     checkPath(options.path);
     refuseTls(options);
@@ -209,6 +218,7 @@ function checkConnect(options: ConnectOptions): CheckedConnect {
 function checkBind(options: BindOptions): NetAddress<"udp"> {
   checkTransport(options, ["udp"]);
   refuseTls(options);
+  refuseProxyProtocol(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
   return { transport: "udp", hostname, port: options.port };

@@ -120,8 +120,8 @@ export interface ServerOptions {
   maxConnections?: number;
   /**
    * Connections served at once for one IP, at least 1; the excess is closed.
-   * No limit unless given: behind a load balancer all clients share an address.
-   * Unix sockets have no IP, and no such limit.
+   * No limit unless given: behind a load balancer all clients share an address,
+   * but for one with `proxyProtocol`. Unix sockets have no IP, and no such limit.
    */
   maxConnectionsPerHost?: number;
   /**

@@ -166,6 +166,37 @@ export interface TlsConnectOptions {
 }
 
 /**
+ * Which proxies say, in a header of the PROXY protocol, whose connections they
+ * pass on.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "@parley/echo";
+ *
+ * const proxyProtocol = { trustedProxies: ["127.0.0.1", "10.0.0.0/8"] };
+ * await using server = await serve({ port: 0, proxyProtocol }, async (conn) => {
+ *   await conn.send(`You are ${JSON.stringify(conn.remoteAddr)}\n`);
+ * });
+ *
+ * // What a load balancer sends first, in the name of its client.
+ * await using conn = await connect({ port: server.addr.port });
+ * await conn.send("PROXY TCP4 203.0.113.7 198.51.100.1 51000 443\r\n");
+ * for (let data; (data = await conn.recv()) !== null;) {
+ *   console.log(new TextDecoder().decode(data)); // You are {… "203.0.113.7" …}
+ * }
+ * ```
+ */
+export interface ProxyProtocolOptions {
+  /**
+   * The IP addresses and networks of the proxies: `"192.0.2.1"`, `"fd00::/8"`.
+   * They can claim any address for their clients, so name yours and nobody
+   * else's. Every other peer is closed unheard, and so is a proxy that sends
+   * no valid header.
+   */
+  trustedProxies: string[];
+}
+
+/**
  * Options of {@linkcode listen} for TCP, with `tls` for TLS on top of it.
  *
  * @example What a runtime cannot do is an error, so do without
@@ -210,6 +241,15 @@ export interface TcpListenOptions {
   keepAlive?: boolean;
   /** Speak TLS. A handshake may take ten seconds. */
   tls?: TlsListenOptions;
+  /**
+   * Serve the clients of proxies, as HAProxy with `send-proxy` or
+   * `send-proxy-v2`: every connection must come from a trusted one and begin
+   * with a PROXY header, version 1 or 2, within 10 seconds. `remoteAddr` is
+   * then the client, and `localAddr` what it connected to, of transport `"udp"`
+   * or `"unix"` if the header says so; where it names nobody, as in a health
+   * check, they are the connection's own. Not with `tls`, which is `ENOTSUP`.
+   */
+  proxyProtocol?: ProxyProtocolOptions;
 }
 
 /**
@@ -256,6 +296,12 @@ export interface UnixListenOptions {
    * On Deno it is the system's choice, whatever is asked.
    */
   backlog?: number;
+  /**
+   * Serve the clients of a proxy, as {@linkcode TcpListenOptions} has it. Who
+   * may connect may claim any address: see that `mode`, or the folder, lets in
+   * nobody but the proxy.
+   */
+  proxyProtocol?: boolean;
 }
 
 /**
@@ -503,9 +549,15 @@ export interface Listener<A extends Address = Address>
  * ```
  */
 export interface Connection extends AsyncDisposable {
-  /** This end's address; it stays after the end. */
+  /**
+   * This end's address, with `proxyProtocol` what the client connected to; it
+   * stays after the end.
+   */
   readonly localAddr: Address;
-  /** The peer's address; it stays after the end. */
+  /**
+   * The peer's address, with `proxyProtocol` the client's; it stays after the
+   * end.
+   */
   readonly remoteAddr: Address;
   /** The protocol that TLS agreed on by ALPN, if any. */
   readonly alpnProtocol: string | undefined;

@@ -241,6 +241,14 @@ for (const runtime of runtimes) {
         assertFails(run("--max-connections-per-host=0"), "0"),
         assertFails(run("--idle-timeout=-1"), "--idle-timeout"),
         assertFails(run("--idle-timeout=1s"), "--idle-timeout"),
+        assertFails(run("--proxy-protocol=localhost"), "trustedProxies"),
+        assertFails(run("--proxy-protocol="), "trustedProxies"),
+        assertFails(run("--proxy-protocol=unix"), "trustedProxies"),
+        assertFails([...run("--proxy-protocol=::1"), "--udp"], "--udp"),
+        assertFails(
+          [...run("--proxy-protocol=::1"), "--unix=x.sock"],
+          "--proxy-protocol",
+        ),
       ]);
     });
   });

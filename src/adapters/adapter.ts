@@ -1,7 +1,6 @@
 import type {
   Connection,
   DatagramSocket,
-  Listener,
   NetAddress,
   TcpConnectOptions,
   TcpListenOptions,
@@ -9,6 +8,7 @@ import type {
   UnixConnectOptions,
   UnixListenOptions,
 } from "../socket.ts";
+import type { BaseListener } from "./listener.ts";
 
 /** An option that is there after `open.ts` filled in the defaults. */
 type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
@@ -30,7 +30,7 @@ export interface Adapter {
   /** Whether this is the runtime. */
   readonly here: boolean;
   /** What these throw may be the runtime's own: `open.ts` translates it. */
-  listen(options: CheckedListen): Listener | Promise<Listener>;
+  listen(options: CheckedListen): BaseListener | Promise<BaseListener>;
   connect(options: CheckedConnect): Promise<Connection>;
   bind(address: NetAddress<"udp">): Promise<DatagramSocket>;
 }

@@ -1,4 +1,4 @@
-import type { Address, Connection, Listener } from "../socket.ts";
+import type { Address, Connection } from "../socket.ts";
 import { isAddress } from "../check.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import {
@@ -12,7 +12,8 @@ import { identityOf, trustOf } from "./bun_tls.ts";
 import { bindUdp } from "./bun_udp.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
-import { HANDSHAKE_TIME, HANDSHAKES, isSecure, protocolError } from "./tls.ts";
+import { Newcomers } from "./newcomers.ts";
+import { isSecure, protocolError } from "./tls.ts";
 import { bindPath } from "./unix.ts";
 
 /** The parts of Bun that are used here. */
@@ -76,7 +77,7 @@ class BunListener extends BaseListener implements Opening {
   readonly #server: BunServer;
   readonly #options: CheckedListen;
   /** Sockets whose handshake is under way. */
-  readonly #shaking = new Set<BunSocket>();
+  readonly #shaking = new Newcomers<BunSocket>((socket) => socket.terminate());
 
   /** The first descriptor that is one too many. */
   readonly #limit: number;
@@ -106,15 +107,8 @@ class BunListener extends BaseListener implements Opening {
   }
 
   #awaitHandshake(socket: BunSocket): void {
-    const [oldest] = this.#shaking;
-    // Silent clients make room for new ones.
-    if (this.#shaking.size >= HANDSHAKES) oldest.terminate();
     this.#shaking.add(socket);
-    const late = setTimeout(() => socket.terminate(), HANDSHAKE_TIME);
-    const done = () => {
-      clearTimeout(late);
-      this.#shaking.delete(socket);
-    };
+    const done = () => this.#shaking.remove(socket);
     socket.data = {
       shaken: (_: BunSocket, ok: boolean) => {
         done();
@@ -146,7 +140,7 @@ class BunListener extends BaseListener implements Opening {
 
   protected release(): void {
     this.#server.stop();
-    for (const socket of this.#shaking) socket.terminate();
+    this.#shaking.clear();
   }
 
   #where(): Address {
@@ -279,7 +273,7 @@ async function dial(options: CheckedConnect): Promise<Connection> {
 export const bun: Adapter = {
   here: Bun !== undefined,
 
-  async listen(options: CheckedListen): Promise<Listener> {
+  async listen(options: CheckedListen): Promise<BunListener> {
     const limit = await descriptorLimit();
     if (options.transport === "unix") {
       return await bindPath(options, {

@@ -35,8 +35,8 @@ const DIRECT: Receiver = {
  * and reports what comes by `push` or `forward`, `end` and `fail`.
  */
 export abstract class BaseConnection extends SendingSide implements Connection {
-  readonly localAddr: Address;
-  readonly remoteAddr: Address;
+  localAddr: Address;
+  remoteAddr: Address;
   readonly alpnProtocol: string | undefined;
   bytesReceived = 0;
 
@@ -140,6 +140,22 @@ export abstract class BaseConnection extends SendingSide implements Connection {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * Whose connection it really is, as a proxy says in front of it; nobody has
+   * received so far. What was read beyond that is the next to be received.
+   */
+  introduce(
+    endpoints: { source: Address; destination: Address } | undefined,
+    rest: Bytes,
+  ): void {
+    if (endpoints !== undefined) {
+      this.remoteAddr = endpoints.source;
+      this.localAddr = endpoints.destination;
+    }
+    this.bytesReceived = 0;
+    if (rest.length > 0) this.#chunks.unshift(rest);
   }
 
   /** Whether a `recv` or a `pipeTo` waits: nothing else should be read. */

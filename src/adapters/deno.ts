@@ -1,7 +1,6 @@
 import type {
   Address,
   Connection,
-  Listener,
   TcpConnectOptions,
   TcpListenOptions,
   TlsConnectOptions,
@@ -13,7 +12,8 @@ import { bindUdp } from "./deno_udp.ts";
 import { fault } from "./fault.ts";
 import { onAbort } from "./inbox.ts";
 import { BaseListener } from "./listener.ts";
-import { HANDSHAKE_TIME, HANDSHAKES, isSecure } from "./tls.ts";
+import { Newcomers } from "./newcomers.ts";
+import { isSecure } from "./tls.ts";
 import { bindPath } from "./unix.ts";
 
 /** The parts of Deno that are used here. */
@@ -49,7 +49,7 @@ class DenoListener extends BaseListener {
   #waking = false;
   #accepting: Promise<DenoSocket> | undefined;
   /** Sockets whose handshake is under way. */
-  readonly #shaking = new Set<DenoSocket>();
+  readonly #shaking = new Newcomers<DenoSocket>(closeOnce);
 
   constructor(server: DenoServer, options: CheckedListen, path?: string) {
     super();
@@ -98,11 +98,7 @@ class DenoListener extends BaseListener {
 
   /** Beside the accept loop, which no client's handshake may hold up. */
   async #shake(socket: TlsSocket): Promise<void> {
-    const [oldest] = this.#shaking;
-    // Silent clients make room for new ones.
-    if (this.#shaking.size >= HANDSHAKES) closeOnce(oldest);
     this.#shaking.add(socket);
-    const late = setTimeout(() => closeOnce(socket), HANDSHAKE_TIME);
     try {
       const { alpnProtocol } = await socket.handshake();
       this.put(connectionOf(socket, this.#options, alpnProtocol));
@@ -110,15 +106,14 @@ class DenoListener extends BaseListener {
       // Junk, silence or a wrong protocol is the client's own misfortune.
       closeOnce(socket);
     } finally {
-      clearTimeout(late);
-      this.#shaking.delete(socket);
+      this.#shaking.remove(socket);
       this.wake();
     }
   }
 
   protected async release(): Promise<void> {
     this.#server.close();
-    for (const socket of this.#shaking) closeOnce(socket);
+    this.#shaking.clear();
     // An accept under way keeps the address until it has been cancelled.
     await this.#accepting?.catch(() => {});
   }
@@ -243,7 +238,7 @@ async function secure(
 export const deno: Adapter = {
   here: Deno !== undefined,
 
-  listen(options: CheckedListen): Listener | Promise<Listener> {
+  listen(options: CheckedListen): DenoListener | Promise<DenoListener> {
     return options.transport === "unix"
       ? listenUnix(options)
       : listenTcp(options);

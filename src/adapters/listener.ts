@@ -5,6 +5,7 @@ import {
   formatAddress,
   type Listener,
 } from "../socket.ts";
+import type { BaseConnection } from "./connection.ts";
 import { fault } from "./fault.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -18,7 +19,7 @@ export abstract class BaseListener implements Listener {
   guard: (release: () => Promise<void> | void) => Promise<void> | void = (
     release,
   ) => release();
-  readonly #inbox = new Inbox<Connection>();
+  readonly #inbox = new Inbox<BaseConnection>();
   #closed: Promise<void> | undefined;
 
   /** There is room, or an `accept` waits: see that `put` follows. */
@@ -26,7 +27,7 @@ export abstract class BaseListener implements Listener {
   /** Frees the address. */
   protected abstract release(): Promise<void> | void;
 
-  accept(options?: AbortOptions): Promise<Connection> {
+  accept(options?: AbortOptions): Promise<BaseConnection> {
     const connection = this.#inbox.take(options?.signal);
     this.wake();
     return connection;
@@ -79,7 +80,7 @@ export abstract class BaseListener implements Listener {
   }
 
   /** A connection came: to the first waiting `accept`, or into the queue. */
-  put(connection: Connection): void {
+  put(connection: BaseConnection): void {
     if (this.closed) connection.close();
     else this.#inbox.put(connection);
   }

@@ -1,11 +1,5 @@
 import type { CheckedConnect, CheckedListen } from "./adapter.ts";
 
-/** How long a client may take for its handshake, in milliseconds. */
-export const HANDSHAKE_TIME = 10_000;
-
-/** How many may be at it at once; the next one takes the oldest's place. */
-export const HANDSHAKES = 511;
-
 /** A handshake that failed, whatever code the runtime gives the reason. */
 export function protocolError(cause: Error | null): Error {
   const reason = cause?.message ?? "the peer is not the one that was named";

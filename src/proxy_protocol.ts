@@ -1,0 +1,61 @@
+import type { CheckedListen } from "./adapters/adapter.ts";
+import { fault } from "./adapters/fault.ts";
+import { isSecure } from "./adapters/tls.ts";
+import { parseNetwork } from "./ip.ts";
+import { type Address, formatAddress } from "./socket.ts";
+
+/** Whose word is taken for the client's address; nothing without the option. */
+export function checkProxyProtocol(
+  options: CheckedListen,
+): ((peer: Address) => boolean) | undefined {
+  const { proxyProtocol } = options;
+  if (proxyProtocol === undefined) return undefined;
+  if (options.transport === "unix") {
+    if (typeof proxyProtocol !== "boolean") {
+      throw new TypeError(
+        "Invalid proxyProtocol: expected true, the file's mode says who may " +
+          "connect to a Unix socket",
+      );
+    }
+    return proxyProtocol ? () => true : undefined;
+  }
+  const trusted = readNetworks(options.proxyProtocol?.trustedProxies);
+  if (isSecure(options)) {
+    throw fault(
+      "ENOTSUP",
+      `Cannot listen on ${formatAddress(options)}`,
+      undefined,
+      "a PROXY header comes before TLS, where no runtime lets us read it: " +
+        "end TLS at the load balancer",
+    );
+  }
+  return (peer) =>
+    peer.transport !== "unix" && trusted.some((has) => has(peer.hostname));
+}
+
+/** What `trustedProxies` says: whether a host is in it, network by network. */
+function readNetworks(list: unknown): ((hostname: string) => boolean)[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new TypeError(
+      "Invalid proxyProtocol: expected { trustedProxies } with at least one " +
+        'address or network, as "10.0.0.0/8"',
+    );
+  }
+  return list.map((entry: unknown) => {
+    const network = typeof entry === "string" ? parseNetwork(entry) : undefined;
+    if (network !== undefined) return network;
+    throw new TypeError(
+      `Invalid proxyProtocol.trustedProxies "${entry}": expected an IP ` +
+        'address or a network, as "10.0.0.0/8"',
+    );
+  });
+}
+
+/** Elsewhere it would silently do nothing. */
+export function refuseProxyProtocol(options: object): void {
+  if ("proxyProtocol" in options && options.proxyProtocol !== undefined) {
+    throw new TypeError(
+      "Invalid proxyProtocol: only a listener of TCP or Unix reads its header",
+    );
+  }
+}
