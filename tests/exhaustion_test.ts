@@ -1,12 +1,16 @@
 // A server whose process has no descriptor left: it neither dies nor spins,
 // and serves again as soon as some come free.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type Address, connect, type Connection } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { exchange } from "./serving.ts";
 import { cpu, descriptors, hasProc } from "./soak/proc.ts";
-import { startVictim } from "./soak/victim.ts";
+import { limited, startVictim } from "./soak/victim.ts";
 import {
+  folder,
+  output,
   recvExactly,
   runtimes,
   text,
@@ -75,4 +79,53 @@ for (const runtime of runtimes) {
       });
     }
   });
+}
+
+const MOD = JSON.stringify(new URL("../mod.ts", import.meta.url).href);
+
+for (const runtime of runtimes) {
+  it(
+    `who opens a socket then gets EMFILE, ${runtime.name}`,
+    options,
+    async () => {
+      const program = join(folder, `emfile-${runtime.name}.ts`);
+      const path = JSON.stringify(join(folder, `emfile-${runtime.name}.sock`));
+      writeFileSync(
+        program,
+        `import { openSync, writeSync } from "node:fs";
+import process from "node:process";
+import { bind, connect, listen } from ${MOD};
+const { addr: { port } } = await listen({ port: 0 });
+const unix = { transport: "unix", path: ${path} };
+await listen(unix);
+// So that what is loaded late is there.
+await connect({ port: 1 }).catch(() => {});
+await connect({ port });
+await bind({ port: 0 });
+try {
+  for (;;) openSync("/dev/null");
+} catch {}
+const opening = [
+  () => listen({ port: 0 }),
+  () => listen({ ...unix, path: unix.path + "2" }),
+  () => connect({ port }),
+  () => connect(unix),
+  () => bind({ port: 0 }),
+];
+const codes = [];
+for (const open of opening) codes.push((await open().catch((e) => e)).code);
+writeSync(1, codes.join(" "));
+process.exit();`,
+      );
+      const line = [
+        "sh",
+        "-c",
+        limited(LIMIT),
+        "sh",
+        ...runtime.command,
+        program,
+      ];
+      assertEquals(await output(line), Array(5).fill("EMFILE").join(" "));
+    },
+  );
 }

@@ -285,13 +285,18 @@ for (const { name, command } of runtimes) {
     writeFileSync(
       program,
       `import process from "node:process";
-import { listen } from ${MOD};
+import { connect, listen } from ${MOD};
 process.chdir(${JSON.stringify(here)});
 const listener = await listen({ transport: "unix", path: "x.sock" });
+const client = await connect({ transport: "unix", path: "x.sock" });
+const accepted = await listener.accept();
+console.log(client.remoteAddr.path, accepted.localAddr.path);
+await client.close();
+await accepted.close();
 process.chdir(${JSON.stringify(there)});
 await listener.close();`,
     );
-    await output([...command, program]);
+    assertEquals(await output([...command, program]), "x.sock x.sock\n");
     assertEquals(readFileSync(join(there, "x.sock"), "utf8"), "precious");
     assert(!existsSync(join(here, "x.sock")));
   });

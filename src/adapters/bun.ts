@@ -1,5 +1,6 @@
 import type { Address, Connection } from "../socket.ts";
 import { isAddress } from "../check.ts";
+import { isWildcard, unixAddress } from "./address.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import {
   broken,
@@ -7,7 +8,7 @@ import {
   type BunError,
   type BunSocket,
 } from "./bun_connection.ts";
-import { descriptorLimit, refused } from "./bun_proc.ts";
+import { descriptorLimit, exhausted, refused } from "./bun_proc.ts";
 import { identityOf, trustOf } from "./bun_tls.ts";
 import { bindUdp } from "./bun_udp.ts";
 import { onAbort } from "./inbox.ts";
@@ -96,7 +97,7 @@ class BunListener extends BaseListener implements Opening {
       data: this,
       socket: handlers,
     });
-    this.addr = path === undefined ? this.#where() : pathOf(path);
+    this.addr = path === undefined ? this.#where() : unixAddress(path);
   }
 
   /** Bun accepts by itself: what nobody waits for waits here, unread. */
@@ -127,7 +128,7 @@ class BunListener extends BaseListener implements Opening {
     const { addr } = this;
     const connection = addr.transport === "unix"
       ? connectionOf(socket, this.#options, addr, NOWHERE)
-      : WILDCARDS.includes(addr.hostname)
+      : isWildcard(addr.hostname)
       ? connectionOf(socket, this.#options, undefined, undefined)
       : connectionOf(socket, this.#options, addr, undefined);
     if (!this.wanted) connection.pause();
@@ -193,20 +194,14 @@ class Dial implements Opening {
       return socket.terminate();
     }
     const [ours, peer] = options.transport === "unix"
-      ? [NOWHERE, pathOf(options.path)]
+      ? [NOWHERE, unixAddress(options.path)]
       : [];
     this.connected.resolve(connectionOf(socket, options, ours, peer));
   }
 }
 
-const WILDCARDS = ["0.0.0.0", "::"];
-
 /** The address of a Unix socket that is bound to no path. */
-const NOWHERE = pathOf("");
-
-function pathOf(path: string): Address {
-  return { transport: "unix", path };
-}
+const NOWHERE = unixAddress("");
 
 /** Whether the peer has reset the connection by now: it has no address left. */
 function isGone(
@@ -248,11 +243,16 @@ function whereOf(options: CheckedListen | CheckedConnect): object {
     : { hostname: options.hostname, port: options.port };
 }
 
-/** Bun's name errors come without a code. */
-function unresolved(error: unknown, options: CheckedListen): unknown {
-  const name = options.transport === "tcp" &&
-    !isAddress(options.hostname);
-  if (!name || !(error instanceof Error) || "code" in error) return error;
+/** The error with the code that Bun did not give it. */
+async function coded(
+  error: unknown,
+  options: CheckedListen | CheckedConnect,
+): Promise<unknown> {
+  if (!(error instanceof Error)) return error;
+  if (await exhausted(error)) return Object.assign(error, { code: "EMFILE" });
+  if (options.transport === "unix") return await refused(error, options.path);
+  const name = !isAddress(options.hostname);
+  if (!name || "code" in error) return error;
   return Object.assign(error, { code: "ENOTFOUND" });
 }
 
@@ -275,18 +275,17 @@ export const bun: Adapter = {
 
   async listen(options: CheckedListen): Promise<BunListener> {
     const limit = await descriptorLimit();
-    if (options.transport === "unix") {
-      return await bindPath(options, {
-        listen: (path) =>
-          new BunListener({ ...options, path }, limit, options.path),
-        knock: async () => await (await bun.connect(options)).close(),
-        mayMask: true,
-      });
-    }
     try {
-      return new BunListener(options, limit);
+      return options.transport === "unix"
+        ? await bindPath(options, {
+          listen: (path) =>
+            new BunListener({ ...options, path }, limit, options.path),
+          knock: async () => await (await bun.connect(options)).close(),
+          mayMask: true,
+        })
+        : new BunListener(options, limit);
     } catch (error) {
-      throw unresolved(error, options);
+      throw await coded(error, options);
     }
   },
 
@@ -294,9 +293,7 @@ export const bun: Adapter = {
     try {
       return await dial(options);
     } catch (error) {
-      throw options.transport === "unix"
-        ? await refused(error, options.path)
-        : error;
+      throw await coded(error, options);
     }
   },
 

@@ -15,13 +15,29 @@ export async function descriptorLimit(): Promise<number> {
   return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
 }
 
+/**
+ * Out of descriptors, Bun says ECONNREFUSED, or gives no code at all; any other
+ * call that needs one tells.
+ */
+export async function exhausted(error: unknown): Promise<boolean> {
+  const { code } = error as { code?: string };
+  if (code !== undefined && code !== "ECONNREFUSED") return false;
+  const { open } = await import("node:fs/promises");
+  try {
+    await (await open("/dev/null")).close();
+    return false;
+  } catch (cause) {
+    // Anything else, as where there is no such file, says nothing.
+    return (cause as { code?: string }).code === "EMFILE";
+  }
+}
+
 /** What `/proc/net/unix` shows of a socket that listens. */
 const ACCEPTING = "00010000";
 
 /** Bun says ECONNREFUSED as well when the queue of a Unix server is full. */
-export async function refused(error: unknown, path: string): Promise<unknown> {
-  if (!(error instanceof Error) || !("code" in error)) return error;
-  if (error.code !== "ECONNREFUSED") return error;
+export async function refused(error: Error, path: string): Promise<Error> {
+  if (!("code" in error) || error.code !== "ECONNREFUSED") return error;
   const { readFile } = await import("node:fs/promises");
   // Where there is no such table, as on macOS, the kernel refuses as well.
   const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");

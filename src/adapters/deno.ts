@@ -6,6 +6,7 @@ import type {
   TlsConnectOptions,
   UnixListenOptions,
 } from "../socket.ts";
+import { isWildcard, unixAddress } from "./address.ts";
 import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
 import { DenoConnection, type DenoSocket } from "./deno_connection.ts";
 import { bindUdp } from "./deno_udp.ts";
@@ -55,9 +56,7 @@ class DenoListener extends BaseListener {
     super();
     this.#server = server;
     this.#options = options;
-    this.addr = path === undefined
-      ? addressOf(server.addr)
-      : { transport: "unix", path };
+    this.addr = path === undefined ? addressOf(server.addr) : unixAddress(path);
     this.wake();
   }
 
@@ -81,7 +80,7 @@ class DenoListener extends BaseListener {
         this.#accepting = this.#server.accept();
         const socket = await this.#accepting;
         if (isSecure(this.#options)) this.#shake(socket as TlsSocket);
-        else this.put(connectionOf(socket, this.#options));
+        else this.#take(socket);
         pause = 0;
       } catch (error) {
         if (this.closed) break;
@@ -101,7 +100,7 @@ class DenoListener extends BaseListener {
     this.#shaking.add(socket);
     try {
       const { alpnProtocol } = await socket.handshake();
-      this.put(connectionOf(socket, this.#options, alpnProtocol));
+      this.#take(socket, alpnProtocol);
     } catch {
       // Junk, silence or a wrong protocol is the client's own misfortune.
       closeOnce(socket);
@@ -109,6 +108,18 @@ class DenoListener extends BaseListener {
       this.#shaking.remove(socket);
       this.wake();
     }
+  }
+
+  #take(socket: DenoSocket, alpnProtocol?: string | null): void {
+    const { addr } = this;
+    // On a wildcard each connection has a local address of its own, and for a
+    // relative path Deno tells an absolute one.
+    const local = addr.transport === "unix" || !isWildcard(addr.hostname)
+      ? addr
+      : addressOf(socket.localAddr);
+    const remote = addressOf(socket.remoteAddr);
+    const tame = tuned(socket, this.#options);
+    this.put(new DenoConnection(tame, local, remote, alpnProtocol));
   }
 
   protected async release(): Promise<void> {
@@ -126,21 +137,6 @@ function closeOnce(socket: DenoSocket): void {
   } catch {
     // Whoever closed it first did the work.
   }
-}
-
-/** Takes a socket over. */
-function connectionOf(
-  socket: DenoSocket,
-  options: CheckedListen | CheckedConnect,
-  alpnProtocol?: string | null,
-  { localAddr, remoteAddr }: DenoSocket = socket,
-): DenoConnection {
-  return new DenoConnection(
-    tuned(socket, options),
-    addressOf(localAddr),
-    addressOf(remoteAddr),
-    alpnProtocol ?? undefined,
-  );
 }
 
 function tuned<S extends DenoSocket>(
@@ -161,13 +157,11 @@ function tuned<S extends DenoSocket>(
 
 /** Deno's addresses have no prototype; ours are plain objects. */
 function addressOf(address: Address): Address {
-  return address.transport === "unix"
-    ? { transport: "unix", path: address.path ?? "" }
-    : {
-      transport: address.transport,
-      hostname: address.hostname,
-      port: address.port,
-    };
+  return address.transport === "unix" ? unixAddress(address.path ?? "") : {
+    transport: address.transport,
+    hostname: address.hostname,
+    port: address.port,
+  };
 }
 
 function listenTcp(options: CheckedListen & TcpListenOptions): DenoListener {
@@ -211,6 +205,8 @@ async function secure(
   const { hostname, signal } = options;
   // Before TLS: afterwards Deno has no way to.
   tuned(socket, options);
+  const local = addressOf(socket.localAddr);
+  const remote = addressOf(socket.remoteAddr);
   let secured: TlsSocket;
   try {
     secured = await Deno.startTls(socket, {
@@ -227,7 +223,7 @@ async function secure(
     if (signal?.aborted) closeOnce(secured);
     else if (signal) onAbort(signal, shaken, () => closeOnce(secured));
     const { alpnProtocol } = await shaken;
-    return connectionOf(secured, options, alpnProtocol, socket);
+    return new DenoConnection(secured, local, remote, alpnProtocol);
   } catch (error) {
     closeOnce(secured);
     throw error;
@@ -246,9 +242,14 @@ export const deno: Adapter = {
 
   async connect(options: CheckedConnect): Promise<Connection> {
     const socket = await Deno.connect({ ...options });
-    return options.transport === "tcp" && options.tls !== undefined
-      ? await secure(socket, options, options.tls)
-      : connectionOf(socket, options);
+    if (options.transport === "tcp" && options.tls !== undefined) {
+      return await secure(socket, options, options.tls);
+    }
+    const local = addressOf(socket.localAddr);
+    const remote = options.transport === "unix"
+      ? unixAddress(options.path)
+      : addressOf(socket.remoteAddr);
+    return new DenoConnection(tuned(socket, options), local, remote);
   },
 
   bind: bindUdp,

@@ -58,9 +58,9 @@ export class DenoConnection extends BaseConnection {
     socket: DenoSocket,
     local: Address,
     remote: Address,
-    alpnProtocol?: string,
+    alpnProtocol?: string | null,
   ) {
-    super(local, remote, alpnProtocol);
+    super(local, remote, alpnProtocol ?? undefined);
     this.#socket = socket;
   }
 

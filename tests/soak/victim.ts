@@ -44,8 +44,11 @@ export async function startVictim(
   }
 }
 
-/** Without the file that Deno reads late, and complains that it cannot. */
-function limited(limit: number): string {
+/**
+ * A script that runs its arguments with as many descriptors, and without the
+ * file that Deno reads late, and complains that it cannot.
+ */
+export function limited(limit: number): string {
   return `ulimit -n ${limit}; unset NODE_EXTRA_CA_CERTS; exec "$@"`;
 }
 
