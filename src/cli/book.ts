@@ -58,7 +58,7 @@ export interface Counts {
   late: number;
   /** Replies to what was answered already. */
   duplicates: number;
-  /** Replies that an earlier one overtook. */
+  /** Replies that came after that to a later message. */
   reordered: number;
   /** Arrivals that answer nothing: datagrams, or bytes of a stream. */
   unexpected: number;

@@ -21,11 +21,17 @@ const FOREIGN = {
 export function checkFlags(flags: { udp: boolean; unix?: string }): void {
   const way = flags.udp ? "udp" : flags.unix !== undefined ? "unix" : undefined;
   if (way === undefined) return;
-  const given = Object.entries(flags).filter(([, value]) => value);
-  const wrong = given.find(([name]) => FOREIGN[way].includes(name));
+  const wrong = Object.entries(flags).find(([name, value]) =>
+    isGiven(value) && FOREIGN[way].includes(name)
+  );
   if (wrong !== undefined) {
     throw new TypeError(`--${wrong[0]} does not go with --${way}`);
   }
+}
+
+/** Whether a flag stands there; an empty value is one. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== false;
 }
 
 /** Reads a flag that is a number. */

@@ -104,7 +104,8 @@ The JSON document, times in milliseconds:
   unexpected  arrivals that answer nothing
   extraBytes, missingBytes
   rtt         { min, avg, max, p99 }, or null
-  faults      the first 100: { kind, seq, byte, text }; byte counts from 0
+  faults      the first 100: { kind, seq, byte, text }, byte counts from 0; kind
+              is lost, late, corrupt, truncated, duplicate, unexpected or end
   error       what broke it off: { code, message }, or null
 
 Examples:

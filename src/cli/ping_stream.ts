@@ -61,7 +61,7 @@ export async function pingStream(
   if (ended) slots.end();
   // What is still under way is not missing.
   else slots.tellExtra();
-  book.loseAll("the connection is over");
+  book.loseAll("no reply before the end");
   if (broken !== undefined) throw broken;
   if (ending && !ended) book.badEnd(`${peer} did not end when we did`);
 }
@@ -77,7 +77,7 @@ async function open(
   const timer = setTimeout(() => late.abort(reason), timeout);
   try {
     const signal = AbortSignal.any([stop, late.signal]);
-    return await connect({ ...options, signal });
+    return await connect({ ...options(), signal });
   } finally {
     clearTimeout(timer);
   }

@@ -1,7 +1,7 @@
 // What `ping` is asked for: its flags, and what they say.
 import { readFileSync } from "node:fs";
 import { type ConnectOptions, formatAddress } from "../../mod.ts";
-import { toNumber } from "./flags.ts";
+import { isGiven, toNumber } from "./flags.ts";
 
 /** The flags of `ping`, for `parseArgs`; the names and units of ping(8). */
 export const pingFlags = {
@@ -33,7 +33,8 @@ export interface StreamTarget {
   transport: "tcp" | "tls" | "unix";
   /** As `formatAddress` writes it. */
   name: string;
-  options: ConnectOptions;
+  /** Reads the files that it names. */
+  options(): ConnectOptions;
 }
 
 /** An echo server that is sent datagrams. */
@@ -89,7 +90,7 @@ export function toPlan(flags: PingFlags, targets: string[]): Plan {
 
 function toTarget(text: string, flags: PingFlags): StreamTarget | UdpTarget {
   const secure = (["tls", "ca", "server-name"] as const).find((name) =>
-    flags[name]
+    isGiven(flags[name])
   );
   const unix = /^unix:(.+)$/.exec(text)?.[1];
   if (unix !== undefined) {
@@ -97,7 +98,7 @@ function toTarget(text: string, flags: PingFlags): StreamTarget | UdpTarget {
     return {
       name: text,
       transport: "unix",
-      options: { transport: "unix", path: unix },
+      options: () => ({ transport: "unix", path: unix }),
     };
   }
   const { hostname, port } = toAddress(text);
@@ -107,12 +108,15 @@ function toTarget(text: string, flags: PingFlags): StreamTarget | UdpTarget {
     return { name, transport: "udp", hostname, port };
   }
   if (secure === undefined) {
-    return { name, transport: "tcp", options: { hostname, port } };
+    return { name, transport: "tcp", options: () => ({ hostname, port }) };
   }
   const { ca } = flags;
-  const caCerts = ca === undefined ? [] : [readFileSync(ca, "utf8")];
-  const tls = { caCerts, serverName: flags["server-name"] };
-  return { name, transport: "tls", options: { hostname, port, tls } };
+  const serverName = flags["server-name"];
+  const options = () => {
+    const caCerts = ca === undefined ? [] : [readFileSync(ca, "utf8")];
+    return { hostname, port, tls: { caCerts, serverName } };
+  };
+  return { name, transport: "tls", options };
 }
 
 /** Reads `HOST:PORT` and `[IPV6]:PORT`. */

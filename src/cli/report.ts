@@ -1,5 +1,4 @@
 // What `ping` says: a line for each reply and a summary, or one JSON document.
-import { SocketError } from "../../mod.ts";
 import type { Book, Counts, Event } from "./book.ts";
 import type { Difference } from "./difference.ts";
 import { screen } from "./live_line.ts";
@@ -92,14 +91,19 @@ export function json({ target, size }: Plan): Report {
         rtt: rounded(book.times.summary()),
         duration: toMicroseconds(duration),
         faults,
-        error: error === undefined ? null : {
-          code: error instanceof SocketError ? error.code : null,
-          message: error instanceof Error ? error.message : String(error),
-        },
+        error: error === undefined ? null : problem(error),
       };
       console.log(JSON.stringify(document, undefined, 2));
     },
   };
+}
+
+function problem(error: unknown): { code: string | null; message: string } {
+  if (!(error instanceof Error)) return { code: null, message: String(error) };
+  const code = "code" in error && typeof error.code === "string"
+    ? error.code
+    : null;
+  return { code, message: error.message };
 }
 
 function describe(event: Exclude<Event, { kind: "sent" }>): string {
