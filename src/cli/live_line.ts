@@ -14,9 +14,11 @@ export function screen(): Screen {
   let shown = false;
   // One column less: a full line would go on in the next.
   const width = () => (stdout.columns || 80) - 1;
+  // The cursor goes back: a terminal writes ^C where it stands.
+  const write = (text: string) =>
+    stdout.write(`\r${text.slice(0, width()).padEnd(width())}\r`);
   const erase = () => {
-    // All of it: a terminal writes ^C behind what we wrote.
-    if (shown) stdout.write(`\r${" ".repeat(width())}\r`);
+    if (shown) write("");
     shown = false;
   };
   return {
@@ -27,7 +29,7 @@ export function screen(): Screen {
     status(text) {
       if (!stdout.isTTY) return;
       shown = true;
-      stdout.write(`\r${text.slice(0, width()).padEnd(width())}`);
+      write(text);
     },
     erase,
   };
