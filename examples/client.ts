@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { bind, connect, formatAddress } from "../mod.ts";
-import { addressFlags, checkFlags, run, toNumber } from "./program.ts";
+import { addressFlags, checkFlags, toNumber } from "../src/cli/flags.ts";
+import { run } from "../src/cli/program.ts";
 
 /** How long a datagram may take to be answered. */
 const PATIENCE = 5000;

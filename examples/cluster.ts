@@ -11,7 +11,8 @@ import {
   workerData,
 } from "node:worker_threads";
 import { formatAddress, serveEcho } from "../mod.ts";
-import { run, toNumber } from "./program.ts";
+import { toNumber } from "../src/cli/flags.ts";
+import { run } from "../src/cli/program.ts";
 
 async function work(): Promise<void> {
   try {

@@ -1,12 +1,9 @@
 // Discard (RFC 863): reads everything, says nothing.
 import { parseArgs } from "node:util";
 import { serve, serveDatagrams } from "../mod.ts";
-import {
-  run,
-  serverFlags,
-  serverOptions,
-  serveUntilSignal,
-} from "./program.ts";
+import { run } from "../src/cli/program.ts";
+import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
+import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
 
 await run(async () => {
   const { values } = parseArgs({ options: serverFlags("9009") });

@@ -1,31 +1,20 @@
 // A greeting server: says hello and hangs up.
 import { parseArgs } from "node:util";
 import { serveGreeting } from "../mod.ts";
+import { run } from "../src/cli/program.ts";
+import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
 import {
-  run,
-  serverFlags,
+  greetingFlags,
   serverOptions,
-  serveUntilSignal,
-} from "./program.ts";
+  toWhen,
+} from "../src/cli/server_flags.ts";
 
 await run(async () => {
-  const { values } = parseArgs({
-    options: {
-      ...serverFlags("8080"),
-      message: { type: "string", default: "Hello, client!" },
-      when: { type: "string", default: "connect" },
-    },
-  });
-  const { message, when } = values;
-  if (when !== "connect" && when !== "message") {
-    throw new TypeError(
-      `Invalid --when "${when}": expected connect or message`,
-    );
-  }
+  const { values } = parseArgs({ options: greetingFlags });
   const server = await serveGreeting({
     ...serverOptions(values),
-    message,
-    when,
+    message: values.message,
+    when: toWhen(values.when),
   });
   await serveUntilSignal(server, values.cert !== undefined);
 });

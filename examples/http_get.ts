@@ -2,7 +2,8 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { connect, formatAddress } from "../mod.ts";
-import { run, toNumber } from "./program.ts";
+import { toNumber } from "../src/cli/flags.ts";
+import { run } from "../src/cli/program.ts";
 
 await run(async () => {
   const { values } = parseArgs({

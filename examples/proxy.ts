@@ -1,13 +1,10 @@
 // A TCP proxy: two pipes, one for each direction.
 import { parseArgs } from "node:util";
 import { connect, serve } from "../mod.ts";
-import {
-  run,
-  serverFlags,
-  serverOptions,
-  serveUntilSignal,
-  toNumber,
-} from "./program.ts";
+import { toNumber } from "../src/cli/flags.ts";
+import { run } from "../src/cli/program.ts";
+import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
+import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
 
 await run(async () => {
   const { values } = parseArgs({

@@ -5,9 +5,11 @@ import { type ConnectOptions, listen } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import {
   certificates,
+  deno,
   pathOf,
   portOf,
   type Program,
+  python,
   type Runtime,
   start,
 } from "./support.ts";
@@ -36,6 +38,23 @@ export async function ready(
   const port = line.slice(line.lastIndexOf(":") + 1);
   assertEquals(line, `listening on ${host}:${Number(port)}`);
   return Number(port);
+}
+
+/**
+ * As a user types it: Deno adds `-A` to the `deno run` of a child process,
+ * unless it does not see it.
+ */
+export function denoRun(script: string, ...args: string[]): string[] {
+  const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
+  return python(
+    "import json, os, pty, select\ncommand = json.loads(args[0])\n" + script,
+    JSON.stringify([...run, "--no-check", ...args]),
+  );
+}
+
+/** With the permissions given here only. */
+export function only(...args: string[]): string[] {
+  return denoRun("os.execvp(command[0], command)", "--no-prompt", ...args);
 }
 
 export async function assertPrints(

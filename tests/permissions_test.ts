@@ -5,9 +5,11 @@ import {
   assertFails,
   assertPrints,
   command,
+  denoRun,
   example,
   freePort,
-  options,
+  only,
+  options as bounded,
   reach,
   serve,
   signal,
@@ -15,28 +17,10 @@ import {
   way,
   ways,
 } from "./examples.ts";
-import {
-  certificates,
-  deno,
-  output,
-  pathOf,
-  python,
-  start,
-} from "./support.ts";
+import { noPosix } from "./platform.ts";
+import { certificates, deno, output, pathOf, start } from "./support.ts";
 
-/** As a user types it: Deno adds `-A` to the `deno run` of a child process,
- * unless it does not see it. */
-function denoRun(script: string, ...args: string[]): string[] {
-  const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
-  return python(
-    "import json, os, pty, select\ncommand = json.loads(args[0])\n" + script,
-    JSON.stringify([...run, "--no-check", ...args]),
-  );
-}
-
-function only(...args: string[]): string[] {
-  return denoRun("os.execvp(command[0], command)", "--no-prompt", ...args);
-}
+const options = { ...bounded, skip: noPosix() };
 
 /** A kind of permission, and what it is for. */
 type Need = [kind: "net" | "read" | "write", value: string];

@@ -1,0 +1,36 @@
+/**
+ * The command line: an echo server, a greeting server, and a ping that checks
+ * echo servers. It is a program; importing it runs it.
+ *
+ * On Deno:
+ *
+ * ```sh
+ * deno run -N jsr:@parley/echo/cli echo --port 7000
+ * deno run -N jsr:@parley/echo/cli greet --message "Nice to see you"
+ * deno run -N jsr:@parley/echo/cli ping 127.0.0.1:7000
+ * ```
+ *
+ * On Bun, after `bunx jsr add @parley/echo`:
+ *
+ * ```sh
+ * bun -e 'import "@parley/echo/cli"' -- ping 127.0.0.1:7000
+ * ```
+ *
+ * As one executable, from a checkout:
+ *
+ * ```sh
+ * deno compile -A -o parley src/cli.ts
+ * bun build --compile --outfile parley src/cli.ts
+ * ./parley ping --help
+ * ```
+ *
+ * `ping` sends numbered messages, and tells loss, duplicates, reordering,
+ * truncation and corruption apart. Its status is 0 if all came back intact, 1
+ * if not or if the server cannot be reached, 2 for wrong arguments.
+ *
+ * @module
+ */
+import { main } from "./cli/main.ts";
+import { run } from "./cli/program.ts";
+
+await run(main, { name: "parley", misuse: 2 });
