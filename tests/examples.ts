@@ -3,6 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type ConnectOptions, listen } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { noSignals, noUnix } from "./platform.ts";
 import {
   certificates,
   pathOf,
@@ -13,6 +14,10 @@ import {
 } from "./support.ts";
 
 export const options = { timeout: 60_000 };
+/** For tests that end a program by a signal. */
+export const signalled = { ...options, skip: noSignals() };
+/** For tests of Unix sockets alone. */
+export const unixOnly = { ...options, skip: noUnix() };
 
 export function example(name: string): string {
   return fileURLToPath(new URL(`../examples/${name}.ts`, import.meta.url));
@@ -93,13 +98,16 @@ const onPort = (name: Way["name"], address: string, ...flags: string[]) => ({
 export const ways: Way[] = [
   onPort("TCP", "127\\.0\\.0\\.1"),
   onPort("TCP/IPv6", "\\[::1\\]", "--hostname", "::1"),
-  {
+  onPort("UDP", "udp 127\\.0\\.0\\.1", "--udp"),
+];
+
+if (!unixOnly.skip) {
+  ways.push({
     name: "Unix",
     flags: () => ["--unix", pathOf()],
     says: (path) => new RegExp(`^listening on unix:${path}()$`),
-  },
-  onPort("UDP", "udp 127\\.0\\.0\\.1", "--udp"),
-];
+  });
+}
 
 /** The files for the flags of TLS; without `openssl` there is none. */
 export const identity: string[] = [];

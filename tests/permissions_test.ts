@@ -7,7 +7,7 @@ import {
   command,
   example,
   freePort,
-  options,
+  options as bounded,
   reach,
   serve,
   signal,
@@ -15,6 +15,7 @@ import {
   way,
   ways,
 } from "./examples.ts";
+import { noPosix } from "./platform.ts";
 import {
   certificates,
   deno,
@@ -23,6 +24,8 @@ import {
   python,
   start,
 } from "./support.ts";
+
+const options = { ...bounded, skip: noPosix() };
 
 /** As a user types it: Deno adds `-A` to the `deno run` of a child process,
  * unless it does not see it. */
