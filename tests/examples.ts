@@ -1,7 +1,7 @@
 // What the tests of the examples share: how to run them, and where they serve.
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type ConnectOptions, listen } from "../mod.ts";
+import { connect, type ConnectOptions, listen, SocketError } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { noSignals, noUnix } from "./platform.ts";
 import {
@@ -73,6 +73,21 @@ export function signal(server: Program, name: "SIGINT" | "SIGTERM"): void {
   const { pid } = server.process;
   assert(pid !== undefined);
   process.kill(pid, name);
+}
+
+/** Waits until a server that was told to stop takes no clients any more. */
+export async function refused(port: number): Promise<void> {
+  for (;;) {
+    try {
+      const conn = await connect({ port });
+      await conn.close();
+    } catch (error) {
+      if (!(error instanceof SocketError)) throw error;
+      if (error.code === "ECONNREFUSED") return;
+      // It was in the queue when the listener closed.
+      assertEquals(error.code, "ECONNRESET");
+    }
+  }
 }
 
 export async function freePort(): Promise<number> {

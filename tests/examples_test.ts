@@ -17,6 +17,7 @@ import {
   freePort,
   options,
   ready,
+  refused,
   signal,
   signalled,
 } from "./examples.ts";
@@ -36,21 +37,6 @@ async function accepted(port: number): Promise<Connection> {
   await conn.send("hi");
   assertEquals(text(await recvExactly(conn, 2)), "hi");
   return conn;
-}
-
-/** Waits until a server that was told to stop takes no clients any more. */
-async function refused(port: number): Promise<void> {
-  for (;;) {
-    try {
-      const conn = await connect({ port });
-      await conn.close();
-    } catch (error) {
-      if (!(error instanceof SocketError)) throw error;
-      if (error.code === "ECONNREFUSED") return;
-      // It was in the queue when the listener closed.
-      assertEquals(error.code, "ECONNRESET");
-    }
-  }
 }
 
 async function isFree(port: number): Promise<boolean> {
