@@ -1,5 +1,5 @@
 // What the tests of examples/deploy share: the recipes as they are, read.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Connection } from "../mod.ts";
@@ -27,7 +27,8 @@ export function directives(unit: string, name: string): string[] {
 export interface Stage {
   name: string;
   from: string;
-  copies: [from: string, to: string][];
+  /** The files of each COPY, and where they go. */
+  copies: string[][];
   entrypoint: string[];
   cmd: string[];
   healthcheck: string[];
@@ -46,7 +47,7 @@ export function stages(containerfile: string): Stage[] {
     return {
       name,
       from,
-      copies: all("COPY").map((copy) => copy.split(" ") as [string, string]),
+      copies: all("COPY").map((copy) => copy.split(" ")),
       entrypoint: JSON.parse(all("ENTRYPOINT")[0]),
       cmd: JSON.parse(all("CMD")[0]),
       healthcheck: JSON.parse(healthcheck.slice(healthcheck.indexOf("["))),
@@ -59,10 +60,12 @@ export function stages(containerfile: string): Stage[] {
 /** The folder of an image: what it copies, and nothing else. */
 export function imageOf({ copies }: Stage): string {
   const image = mkdtempSync(join(folder, "image-"));
-  for (const [from, to] of copies) {
-    const target = join(image, to, to.endsWith("/") ? from : "");
-    mkdirSync(join(target, ".."), { recursive: true });
-    cpSync(join(root, from), target, { recursive: true });
+  for (const files of copies) {
+    const to = files[files.length - 1];
+    for (const from of files.slice(0, -1)) {
+      const target = join(image, to, to.endsWith("/") ? from : "");
+      cpSync(join(root, from), target, { recursive: true });
+    }
   }
   return image;
 }
