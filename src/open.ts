@@ -9,6 +9,7 @@ import { fault, toFault } from "./adapters/fault.ts";
 import { onAbort } from "./adapters/inbox.ts";
 import { ProxiedListener } from "./adapters/proxied.ts";
 import { isSecure } from "./adapters/tls.ts";
+import { longestPath } from "./adapters/unix.ts";
 import { checkInteger, checkOptions } from "./check.ts";
 import type { SocketErrorCode } from "./errors.ts";
 import { checkProxyProtocol, refuseProxyProtocol } from "./proxy_protocol.ts";
@@ -250,13 +251,14 @@ function checkPath(path: string): void {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Invalid path "${path}": expected a file name`);
   }
-  // What an address holds on Linux; Bun binds longer ones that few can reach.
-  if (new TextEncoder().encode(path).length > 107) {
+  // Bun binds longer ones that few can reach.
+  const most = longestPath();
+  if (new TextEncoder().encode(path).length > most) {
     throw fault(
       "EINVAL",
       `Cannot use ${path}`,
       undefined,
-      "the path is too long for a socket, at most 107 bytes fit",
+      `the path is too long for a socket, at most ${most} bytes fit`,
     );
   }
 }

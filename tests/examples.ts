@@ -1,8 +1,9 @@
 // What the tests of the examples share: how to run them, and where they serve.
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type ConnectOptions, listen } from "../mod.ts";
+import { connect, type ConnectOptions, listen, SocketError } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { noSignals, noUnix } from "./platform.ts";
 import {
   certificates,
   deno,
@@ -15,6 +16,10 @@ import {
 } from "./support.ts";
 
 export const options = { timeout: 60_000 };
+/** For tests that end a program by a signal. */
+export const signalled = { ...options, skip: noSignals() };
+/** For tests of Unix sockets alone. */
+export const unixOnly = { ...options, skip: noUnix() };
 
 export function example(name: string): string {
   return fileURLToPath(new URL(`../examples/${name}.ts`, import.meta.url));
@@ -89,6 +94,21 @@ export function signal(server: Program, name: "SIGINT" | "SIGTERM"): void {
   process.kill(pid, name);
 }
 
+/** Waits until a server that was told to stop takes no clients any more. */
+export async function refused(port: number): Promise<void> {
+  for (;;) {
+    try {
+      const conn = await connect({ port });
+      await conn.close();
+    } catch (error) {
+      if (!(error instanceof SocketError)) throw error;
+      if (error.code === "ECONNREFUSED") return;
+      // It was in the queue when the listener closed.
+      assertEquals(error.code, "ECONNRESET");
+    }
+  }
+}
+
 export async function freePort(): Promise<number> {
   await using listener = await listen({ port: 0 });
   return portOf(listener.addr);
@@ -112,13 +132,16 @@ const onPort = (name: Way["name"], address: string, ...flags: string[]) => ({
 export const ways: Way[] = [
   onPort("TCP", "127\\.0\\.0\\.1"),
   onPort("TCP/IPv6", "\\[::1\\]", "--hostname", "::1"),
-  {
+  onPort("UDP", "udp 127\\.0\\.0\\.1", "--udp"),
+];
+
+if (!unixOnly.skip) {
+  ways.push({
     name: "Unix",
     flags: () => ["--unix", pathOf()],
     says: (path) => new RegExp(`^listening on unix:${path}()$`),
-  },
-  onPort("UDP", "udp 127\\.0\\.0\\.1", "--udp"),
-];
+  });
+}
 
 /** The files for the flags of TLS; without `openssl` there is none. */
 export const identity: string[] = [];

@@ -17,7 +17,9 @@ import {
   freePort,
   options,
   ready,
+  refused,
   signal,
+  signalled,
 } from "./examples.ts";
 import {
   output,
@@ -35,21 +37,6 @@ async function accepted(port: number): Promise<Connection> {
   await conn.send("hi");
   assertEquals(text(await recvExactly(conn, 2)), "hi");
   return conn;
-}
-
-/** Waits until a server that was told to stop takes no clients any more. */
-async function refused(port: number): Promise<void> {
-  for (;;) {
-    try {
-      const conn = await connect({ port });
-      await conn.close();
-    } catch (error) {
-      if (!(error instanceof SocketError)) throw error;
-      if (error.code === "ECONNREFUSED") return;
-      // It was in the queue when the listener closed.
-      assertEquals(error.code, "ECONNRESET");
-    }
-  }
 }
 
 async function isFree(port: number): Promise<boolean> {
@@ -89,7 +76,7 @@ for (const runtime of runtimes) {
   describe(`examples on ${runtime.name}`, () => {
     for (const name of ["echo", "greeting"]) {
       for (const end of ["SIGINT", "SIGTERM"] as const) {
-        it(`${name}.ts logs and ends on ${end}`, options, async () => {
+        it(`${name}.ts logs and ends on ${end}`, signalled, async () => {
           await using server = serving(name);
           const port = await ready(server);
           const peers: string[] = [];
@@ -111,7 +98,7 @@ for (const runtime of runtimes) {
       }
     }
 
-    it("a client may finish after the signal", options, async () => {
+    it("a client may finish after the signal", signalled, async () => {
       await using server = serving("echo");
       const port = await ready(server);
       await using conn = await accepted(port);
@@ -123,7 +110,7 @@ for (const runtime of runtimes) {
       assertEquals((await server.ended).status, 0);
     });
 
-    it("an idle client does not keep it for ever", options, async () => {
+    it("an idle client does not keep it for ever", signalled, async () => {
       await using echo = serving("echo");
       await using greeting = serving("greeting", "--when", "message");
       await Promise.all([echo, greeting].map(async (server) => {
@@ -142,7 +129,7 @@ for (const runtime of runtimes) {
       }));
     });
 
-    it("a second signal ends it at once", options, async () => {
+    it("a second signal ends it at once", signalled, async () => {
       await using server = serving("echo");
       const port = await ready(server);
       await using conn = await accepted(port);
@@ -164,7 +151,7 @@ for (const runtime of runtimes) {
       }
     });
 
-    it("the port of an ended server is free at once", options, async () => {
+    it("the port of an ended server is free at once", signalled, async () => {
       const port = await freePort();
       for (let i = 0; i < 2; i++) {
         // The greeting server closes first: TIME_WAIT is on its side.

@@ -9,21 +9,34 @@ import {
   SocketError,
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { notLinux } from "./platform.ts";
 import { exchange, reach } from "./serving.ts";
 import { startCutter } from "./soak/peer.ts";
 import {
   assertRejectsWith,
-  behaves,
+  behaves as everywhere,
   pair,
   pattern,
   type Program,
   recvExactly,
   text,
   type Transport,
+  transports,
   until,
 } from "./support.ts";
 
 const TOO_MUCH = pattern(32 * 1024 * 1024);
+
+const resettable = notLinux()
+  ? transports.filter(({ name }) => name !== "Unix")
+  : transports;
+
+function behaves(
+  behaviour: string,
+  test: (transport: Transport) => Promise<void>,
+): void {
+  everywhere(behaviour, test, resettable);
+}
 
 /** On Unix it is the unread byte which makes a close a reset. */
 const CUT = `

@@ -10,6 +10,7 @@ import {
   options,
   serve,
   signal,
+  signalled,
   streams,
   way,
 } from "./examples.ts";
@@ -115,7 +116,7 @@ for (const runtime of runtimes) {
       });
     }
 
-    it("says nothing over UDP", options, async () => {
+    it("says nothing over UDP", signalled, async () => {
       if (!existsSync("/proc/net/udp")) {
         console.log("Skipped: no /proc tells what discard.ts has read");
         return;
@@ -150,7 +151,7 @@ for (const runtime of runtimes) {
       });
     }
 
-    it("outlives a target that is away", options, async () => {
+    it("outlives a target that is away", signalled, async () => {
       const port = await freePort();
       const to = `--to-port=${port}`;
       await using proxy = await serve(runtime, way("TCP"), "proxy", to);

@@ -21,6 +21,7 @@ import {
 } from "../mod.ts";
 import { assertEquals, assertRejects } from "./assert.ts";
 import { makeCertificates } from "./certificates.ts";
+import { noUnix, platform } from "./platform.ts";
 
 /** One way to carry a stream, with a fresh place for each listener. */
 export interface Transport {
@@ -55,12 +56,15 @@ export const transports: Transport[] = [
     listenOptions: (at) => ({ hostname: "::1", port: at ? portOf(at) : 0 }),
     connectOptions: (addr) => ({ hostname: "::1", port: portOf(addr) }),
   },
-  {
+];
+
+if (!noUnix()) {
+  transports.push({
     name: "Unix",
     listenOptions: (at) => ({ transport: "unix", path: pathOf(at) }),
     connectOptions: (addr) => ({ transport: "unix", path: pathOf(addr) }),
-  },
-];
+  });
+}
 
 if (certificates === undefined) console.log("No openssl, so TLS is not tested");
 else {
@@ -88,9 +92,10 @@ export function portOf(addr: Address): number {
 export function behaves(
   behaviour: string,
   test: (transport: Transport) => Promise<void>,
+  over: Transport[] = transports,
 ): void {
   describe(behaviour, () => {
-    for (const transport of transports) {
+    for (const transport of over) {
       it(transport.name, { timeout: 30_000 }, () => test(transport));
     }
   });
@@ -288,8 +293,11 @@ export async function output(command: string[]): Promise<string> {
 /** Runs a Python program that has `socket` and its arguments at hand. */
 export function python(script: string, ...args: (string | number)[]): string[] {
   const prelude = "import socket, struct, sys, threading\n" +
+    // The same lines on Windows.
+    "sys.stdout.reconfigure(encoding='utf-8', newline='\\n')\n" +
     "args = sys.argv[1:]\nsocket.setdefaulttimeout(20)\n";
-  return ["python3", "-c", prelude + script, ...args.map(String)];
+  const name = platform === "win32" ? "python" : "python3";
+  return [name, "-c", prelude + script, ...args.map(String)];
 }
 
 /** Asserts that a call rejects with a SocketError of this code. */

@@ -15,9 +15,12 @@ import {
   options,
   serve,
   signal,
+  signalled,
+  unixOnly,
   way,
   ways,
 } from "./examples.ts";
+import { largestDatagram } from "./platform.ts";
 import {
   assertSameBytes,
   bun,
@@ -98,7 +101,7 @@ for (const runtime of runtimes) {
         }
         it(
           `${name}.ts says where, answers, ends on SIGINT`,
-          options,
+          signalled,
           async () => {
             await using server = await serve(runtime, way, name);
             const reply = way.name === "UDP"
@@ -133,7 +136,7 @@ for (const runtime of runtimes) {
   }
 
   describe(`a place in use on ${runtime.name}`, () => {
-    it("is one line for a Unix path, and stays in use", options, async () => {
+    it("is one line for a Unix path, and stays in use", unixOnly, async () => {
       await using server = await serve(runtime, way("Unix"), "echo");
       for (const name of Object.keys(answers)) {
         await assertFails(command(name, "--unix", server.path), "EADDRINUSE");
@@ -147,7 +150,7 @@ for (const runtime of runtimes) {
       await assertFails(command("echo", "--udp", "--port", port), "EADDRINUSE");
     });
 
-    it("is no longer, after SIGINT with a client", options, async () => {
+    it("is no longer, after SIGINT with a client", unixOnly, async () => {
       const path = pathOf();
       for (let i = 0; i < 2; i++) {
         await using server = start(command("echo", "--unix", path));
@@ -165,7 +168,7 @@ for (const runtime of runtimes) {
   });
 
   describe(`a path that cannot be on ${runtime.name}`, () => {
-    it("is one line, and a file at it is left alone", options, async () => {
+    it("is one line, and a file at it is left alone", unixOnly, async () => {
       const file = pathOf();
       writeFileSync(file, "precious");
       const directory = pathOf();
@@ -189,6 +192,7 @@ for (const runtime of runtimes) {
 }
 
 describe("datagrams come back whole", () => {
+  const largest = largestDatagram();
   const native: Runtime = {
     name: "deno",
     command: [...deno.command, "--unstable-net"],
@@ -199,9 +203,9 @@ describe("datagrams come back whole", () => {
     ["bun", bun],
   ];
   for (const [name, runtime] of servers) {
-    it(`of 65507, 1 and 0 bytes, from ${name}`, options, async () => {
+    it(`of ${largest}, 1 and 0 bytes, from ${name}`, options, async () => {
       await using server = await serve(runtime, way("UDP"), "echo");
-      for (const length of [65507, 1, 0]) {
+      for (const length of [largest, 1, 0]) {
         const data = pattern(length);
         assertSameBytes(await answerTo(server.port, data), data);
       }

@@ -12,6 +12,7 @@ import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { connect, listen, type UnixConnectOptions } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { notLinux, noUnix } from "./platform.ts";
 import {
   assertRejectsWith,
   assertSameBytes,
@@ -29,7 +30,8 @@ import {
 } from "./support.ts";
 
 const onBun = "Bun" in globalThis;
-const options = { timeout: 30_000 };
+const options = { timeout: 30_000, skip: noUnix() };
+const onLinux = { ...options, skip: notLinux() };
 
 function at(path: string): UnixConnectOptions & { transport: "unix" } {
   return { transport: "unix", path };
@@ -58,7 +60,7 @@ describe("connect", () => {
     assertEquals(readFileSync(file, "utf8"), "precious");
   });
 
-  it("to a server whose queue is full is EAGAIN", options, async () => {
+  it("to a server whose queue is full is EAGAIN", onLinux, async () => {
     const script = `
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(args[0])

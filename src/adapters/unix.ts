@@ -1,6 +1,13 @@
 import type { UnixListenOptions } from "../socket.ts";
 import type { BaseListener } from "./listener.ts";
 
+/** The bytes that an address has room for: fewer on macOS than on Linux. */
+export function longestPath(): number {
+  // Looked up here, for Deno makes this object when it is first asked for.
+  const { process } = globalThis as { process?: { platform: string } };
+  return process?.platform === "linux" ? 107 : 103;
+}
+
 /** What a runtime has to lend for a Unix socket. */
 interface Runtime<L> {
   /** Binds, at once: no other code of this process runs meanwhile. */
@@ -22,7 +29,9 @@ export async function bindPath<L extends BaseListener>(
   const { resolve } = await import("node:path");
   // A later `chdir` must not make it another file; but long paths do not fit.
   const full = resolve(given);
-  const path = new TextEncoder().encode(full).length > 107 ? given : full;
+  const path = new TextEncoder().encode(full).length > longestPath()
+    ? given
+    : full;
   const bind = () => {
     if (mode === undefined) return runtime.listen(path);
     // Never for a moment open to more than asked, where the mask may be set.

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Where there is no such table, as on macOS, nobody can be asked. */
 export const hasProc = existsSync("/proc/self/status");
+if (!hasProc) console.log("Skipped: no /proc tells what a process takes");
 
 /** Memory in bytes: now, and the most there ever was. */
 export function memory(pid: number): { now: number; peak: number } {
