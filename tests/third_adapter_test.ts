@@ -49,7 +49,7 @@ class NodeConnection extends BaseConnection {
 
   async #arrived(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#socket.pause();
-    const relay = this.waiting;
+    const relay = this.relay;
     try {
       if (this.relaying) await this.forward(chunk);
       else this.push(chunk);
