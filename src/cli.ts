@@ -1,6 +1,6 @@
 /**
  * The command line: an echo server, a greeting server, and a ping that checks
- * echo servers. It is a program; importing it runs it.
+ * echo servers. It is a program, and imported by another one it does nothing.
  *
  * On Deno:
  *
@@ -13,7 +13,7 @@
  * On Bun, after `bunx jsr add @parley/echo`:
  *
  * ```sh
- * bun -e 'import "@parley/echo/cli"' -- ping 127.0.0.1:7000
+ * bun node_modules/@parley/echo/src/cli.js ping 127.0.0.1:7000
  * ```
  *
  * As one executable, from a checkout:
@@ -33,4 +33,4 @@
 import { main } from "./cli/main.ts";
 import { run } from "./cli/program.ts";
 
-await run(main, { name: "parley", misuse: 2 });
+if (import.meta.main) await run(main, { name: "parley", misuse: 2 });
