@@ -114,7 +114,7 @@ export interface ConnectionSummary {
 export interface ServerOptions {
   /**
    * Connections served at once, at least 1; 16384 unless given: when all are
-   * idle, about 40 MB on Bun and 150 MB on Deno. The excess waits in the listen
+   * idle, about 35 MB on Bun and 135 MB on Deno. The excess waits in the listen
    * queue.
    */
   maxConnections?: number;
