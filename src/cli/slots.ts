@@ -65,7 +65,8 @@ export class Slots {
       this.#filled += part.length;
       rest = rest.subarray(part.length);
       this.#checkAll(false);
-      if (this.#owed.length > 0) this.#owed[0].message.got = this.#filled;
+      if (this.#owed.length === 0) continue;
+      this.#owed[0].message.got = Math.min(this.#filled, this.#size);
     }
   }
 
