@@ -176,10 +176,10 @@ const streams: Record<string, Fault> = {
     says: { received: 4, duplicates: 1, extraBytes: 56 },
     faults: ["duplicate 4 -"],
   },
-  "repeats the part of a message": {
-    on: "if n == 2: d = d[:20] + d[:20] + d[20:]",
+  "repeats a part of a message": {
+    on: "if n == 2: d = d[:30] + d[10:]",
     says: { corrupt: 1, received: 3, extraBytes: 20 },
-    faults: ["corrupt 2 20"],
+    faults: ["corrupt 2 30"],
   },
   "answers with the message before": {
     on: "d = last or d",

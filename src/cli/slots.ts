@@ -2,15 +2,18 @@ import type { Book, Message } from "./book.ts";
 import {
   areEqual,
   commonLength,
-  compare,
   type Difference,
   explain,
 } from "./difference.ts";
 import { payload, sequenceOf } from "./payload.ts";
 import type { Plan } from "./plan.ts";
 
-/** So many bytes tell a message from chance. */
+/** So many bytes tell a place in the stream from chance. */
 const TELLING = 8;
+/** Messages of so many bytes are not alike; shorter ones only have a place. */
+const DISTINCT = 16;
+/** So many bytes of the next message are looked at, where one is at odds. */
+const LOOKAHEAD = 64;
 
 /** A message whose bytes are to come, and whether it was called corrupt. */
 interface Owed {
@@ -30,18 +33,22 @@ export class Slots {
   readonly #from: string;
   /** The oldest first. */
   readonly #owed: Owed[] = [];
-  /** What came for the first of them; while there is none, what is extra. */
+  /** What came for the first of them, and a bit more; or what is extra. */
   readonly #buffer: Uint8Array;
   #filled = 0;
   /** What came beyond what was owed, and was not told yet. */
   #extra = 0;
 
-  constructor({ seed, size }: Plan, book: Book, from: string) {
+  constructor(
+    { seed, size }: Pick<Plan, "seed" | "size">,
+    book: Book,
+    from: string,
+  ) {
     this.#book = book;
     this.#seed = seed;
     this.#size = size;
     this.#from = from;
-    this.#buffer = new Uint8Array(size);
+    this.#buffer = new Uint8Array(size + Math.min(size, LOOKAHEAD));
   }
 
   /** This message goes out: its bytes are owed. */
@@ -53,26 +60,21 @@ export class Slots {
   /** These bytes came. */
   take(data: Uint8Array): void {
     for (let rest = data; rest.length > 0;) {
-      const part = rest.subarray(0, this.#size - this.#filled);
+      const part = rest.subarray(0, this.#buffer.length - this.#filled);
       this.#buffer.set(part, this.#filled);
       this.#filled += part.length;
       rest = rest.subarray(part.length);
-      while (this.#filled === this.#size) this.#check(this.#owed[0]);
-      if (this.#owed.length > 0) this.#owed[0].message.got = this.#filled;
+      this.#checkAll(false);
+      if (this.#owed.length === 0) continue;
+      this.#owed[0].message.got = Math.min(this.#filled, this.#size);
     }
   }
 
   /** Nothing more comes: what is owed is missing. */
   end(): void {
-    const [first] = this.#owed;
-    if (first !== undefined && this.#filled > 0) {
-      const got = this.#buffer.subarray(0, this.#filled);
-      const difference = compare(got, this.#payload(first.message));
-      if (difference !== undefined) this.#corrupt(first, difference);
-    }
+    this.#checkAll(true);
     this.tellExtra();
-    const owed = this.#owed.length * this.#size;
-    this.#book.counts.missingBytes += owed - this.#filled;
+    this.#book.counts.missingBytes += this.#owed.length * this.#size;
   }
 
   /** Tells of what came beyond what is owed. */
@@ -85,95 +87,159 @@ export class Slots {
     this.#extra = 0;
   }
 
-  /** So many bytes came as a message has: are they those of the first? */
-  #check(first?: Owed): void {
-    if (first === undefined) {
-      if (!this.#repeats()) this.#extra += this.#size;
-      this.#filled = 0;
-      return;
+  get #got(): Uint8Array {
+    return this.#buffer.subarray(0, this.#filled);
+  }
+
+  /** Checks the messages that came; in the end, also what came of one. */
+  #checkAll(isEnd: boolean): void {
+    while (this.#filled >= this.#size || (isEnd && this.#filled > 0)) {
+      const [first] = this.#owed;
+      if (first === undefined) {
+        if (this.#filled < this.#size) return;
+        if (!this.#repeats()) this.#beyond();
+      } else if (!this.#check(first, isEnd)) return;
     }
-    const got = this.#buffer;
+  }
+
+  /** Checks the first message; returns whether that could be done. */
+  #check(first: Owed, isEnd: boolean): boolean {
     const want = this.#payload(first.message);
-    const byte = commonLength(got, want);
+    const byte = commonLength(this.#got, want);
     if (byte === this.#size) {
       if (!first.corrupt) {
         this.#book.intactReply(first.message, this.#size, this.#from);
       }
       this.#done(this.#size);
-    } else if (!this.#skips(byte) && !this.#repeats()) {
-      this.#mend(first, explain(got, want, byte));
+      return true;
     }
+    if (byte === this.#filled) {
+      this.#truncated(first, byte);
+      return true;
+    }
+    const all = this.#withNext(want);
+    const difference = explain(this.#got, all, byte);
+    if (this.#size >= DISTINCT) {
+      const known = this.#skips(byte) || this.#repeats() ||
+        this.#mends(first, difference, all);
+      if (known) return true;
+      if (!isEnd && this.#needsMore(byte, all)) return false;
+    }
+    this.#corrupt(first, difference);
+    this.#done(Math.min(this.#size, this.#filled));
+    return true;
+  }
+
+  /** The bytes of the first message, and the first ones of the next. */
+  #withNext(want: Uint8Array): Uint8Array {
+    const [, next] = this.#owed;
+    if (next === undefined) return want;
+    const all = new Uint8Array(this.#buffer.length);
+    all.set(want);
+    all.set(this.#payload(next.message, all.length - want.length), want.length);
+    return all;
   }
 
   /** Whether a later message begins here: those before it end too early. */
   #skips(byte: number): boolean {
-    const rest = this.#buffer.subarray(byte);
-    const seq = rest.length < TELLING
-      ? this.#owed[1]?.message.seq
-      : sequenceOf(rest, TELLING)?.value;
+    const rest = this.#got.subarray(byte);
+    const seq = sequenceOf(rest, TELLING)?.value;
     const next = this.#owed.findIndex(({ message }) => message.seq === seq);
     if (next < 1) return false;
-    const { message } = this.#owed[next];
-    if (!areEqual(rest, this.#payload(message, rest.length))) return false;
-
-    const skipped = this.#owed.splice(0, next);
-    const bytes = this.#size - byte;
-    if (byte > 0) this.#corrupt(skipped[0], { kind: "missing", byte, bytes });
-    for (const { message } of skipped) {
-      this.#book.lose(message, "its bytes are missing");
-    }
-    this.#book.counts.missingBytes += next * this.#size - byte;
-    this.#cut(0, byte);
+    const length = Math.min(rest.length, this.#size);
+    const want = this.#payload(this.#owed[next].message, length);
+    if (!areEqual(rest.subarray(0, length), want)) return false;
+    this.#truncated(this.#owed[0], byte);
+    for (let i = 1; i < next; i++) this.#truncated(this.#owed[0], 0);
     return true;
   }
 
   /** Whether it is an earlier message once more. */
   #repeats(): boolean {
-    if (this.#size < TELLING) return false;
-    const earlier = this.#book.find(
-      sequenceOf(this.#buffer, this.#size)?.value ?? 0,
-    );
-    if (
-      earlier === undefined ||
-      !areEqual(this.#buffer, this.#payload(earlier))
-    ) return false;
+    if (this.#size < DISTINCT || this.#filled < this.#size) return false;
+    const data = this.#buffer.subarray(0, this.#size);
+    const { value = 0 } = sequenceOf(data, this.#size) ?? {};
+    const earlier = this.#book.find(value);
+    if (earlier === undefined || !areEqual(data, this.#payload(earlier))) {
+      return false;
+    }
     this.#book.intactReply(earlier, this.#size, this.#from);
     this.#book.counts.extraBytes += this.#size;
-    this.#filled = 0;
+    this.#cut(0, this.#size);
     return true;
   }
 
   /** Gets in step again, where all that came after the fault fits. */
-  #mend(first: Owed, difference: Difference): void {
-    const { byte, kind } = difference;
-    const bytes = kind === "changed" ? 0 : difference.bytes;
-    const got = this.#buffer;
-    const want = this.#payload(first.message);
-    const rest = this.#size - bytes;
-    if (
-      kind === "extra" &&
-      areEqual(got.subarray(byte + bytes), want.subarray(byte, rest))
-    ) {
-      this.#cut(byte, bytes);
-      // Between two messages: neither of them has suffered.
-      if (byte === 0) this.#unexpected(bytes);
-      else {
-        this.#corrupt(first, difference);
-        this.#book.counts.extraBytes += bytes;
-      }
-      return;
-    }
-    this.#corrupt(first, difference);
-    const fits = kind === "missing" &&
-      areEqual(got.subarray(byte, rest), want.subarray(byte + bytes));
-    if (fits) this.#book.counts.missingBytes += bytes;
-    this.#done(fits ? rest : this.#size);
+  #mends(first: Owed, difference: Difference, want: Uint8Array): boolean {
+    if (difference.kind === "changed") return false;
+    const { kind, byte, bytes } = difference;
+    const got = this.#got;
+    const [here, there] = kind === "extra"
+      ? [got.subarray(byte + bytes), want.subarray(byte)]
+      : [got.subarray(byte), want.subarray(byte + bytes)];
+    const length = Math.min(here.length, there.length);
+    if (commonLength(here, there) < length) return false;
+    if (kind === "extra") this.#mendExtra(first, difference);
+    else this.#mendMissing(first, difference, want);
+    return true;
   }
 
-  /** The first message had these bytes; what is left is not its own. */
+  #mendExtra(first: Owed, difference: Difference & { bytes: number }): void {
+    const { byte, bytes } = difference;
+    const isBetween = canMove(this.#got, byte, bytes, 0);
+    this.#cut(byte, bytes);
+    // Neither message has suffered.
+    if (isBetween) return this.#unexpected(bytes);
+    this.#corrupt(first, difference);
+    this.#book.counts.extraBytes += bytes;
+  }
+
+  #mendMissing(
+    first: Owed,
+    difference: Difference & { bytes: number },
+    want: Uint8Array,
+  ): void {
+    const { byte, bytes } = difference;
+    const left = this.#size - bytes;
+    if (byte <= left) {
+      this.#corrupt(first, difference);
+      this.#done(Math.min(this.#filled, left));
+    } else if (left > 0 && canMove(want, byte, bytes, left)) {
+      this.#truncated(first, left);
+    } else this.#truncated(first, byte);
+  }
+
+  /** Whether only what comes next can tell what is at odds here. */
+  #needsMore(byte: number, want: Uint8Array): boolean {
+    if (want.length === this.#size || this.#filled >= want.length) return false;
+    const last = this.#filled - TELLING;
+    const isInStep = last > byte &&
+      areEqual(
+        this.#got.subarray(last),
+        want.subarray(last, this.#filled),
+      );
+    return !isInStep;
+  }
+
+  /** Of this message only the first bytes came. */
+  #truncated(owed: Owed, byte: number): void {
+    const bytes = this.#size - byte;
+    if (byte > 0) this.#corrupt(owed, { kind: "missing", byte, bytes });
+    else this.#book.lose(owed.message, "its bytes are missing");
+    this.#done(byte);
+  }
+
+  /** So much is there of the first message; what follows is not its own. */
   #done(bytes: number): void {
     this.#owed.shift();
+    this.#book.counts.missingBytes += this.#size - bytes;
     this.#cut(0, bytes);
+  }
+
+  /** As many bytes as a message has are beyond what is owed. */
+  #beyond(): void {
+    this.#extra += this.#size;
+    this.#cut(0, this.#size);
   }
 
   #cut(byte: number, bytes: number): void {
@@ -200,4 +266,17 @@ export class Slots {
   #payload({ seq }: Message, length: number = this.#size): Uint8Array {
     return payload(this.#seed, seq, length);
   }
+}
+
+/** Whether bytes that are extra or missing may as well be so further left. */
+function canMove(
+  data: Uint8Array,
+  byte: number,
+  bytes: number,
+  to: number,
+): boolean {
+  for (let i = byte - 1; i >= to; i--) {
+    if (data[i] !== data[i + bytes]) return false;
+  }
+  return true;
 }
