@@ -90,17 +90,17 @@ export {
   type UnixConnectOptions,
   type UnixListenOptions,
 } from "./src/socket.ts";
+export { serve } from "./src/serve.ts";
 export {
   type ConnectionSummary,
   type Handler,
   type HandlerContext,
-  serve,
   type ServeOptions,
   type Server,
   type ServerOptions,
   type ServerStats,
   type ShutdownOptions,
-} from "./src/serve.ts";
+} from "./src/server.ts";
 export {
   type DatagramHandler,
   type DatagramServer,

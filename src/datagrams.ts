@@ -2,7 +2,7 @@ import { checkFunctions, checkNumber, checkOptions } from "./check.ts";
 import { SocketError } from "./errors.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "./open.ts";
-import type { Server } from "./serve.ts";
+import type { Server } from "./server.ts";
 import type {
   BindOptions,
   DatagramSocket,

@@ -3,7 +3,8 @@ import {
   type ServeDatagramsOptions,
   type ServerOf,
 } from "./datagrams.ts";
-import { serve, type ServeOptions } from "./serve.ts";
+import { serve } from "./serve.ts";
+import type { ServeOptions } from "./server.ts";
 import type { Connection } from "./socket.ts";
 
 /**

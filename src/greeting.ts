@@ -5,7 +5,8 @@ import {
   type ServeDatagramsOptions,
   type ServerOf,
 } from "./datagrams.ts";
-import { type Handler, serve, type ServeOptions } from "./serve.ts";
+import { serve } from "./serve.ts";
+import type { Handler, ServeOptions } from "./server.ts";
 import type { Connection, NetAddress } from "./socket.ts";
 
 /**

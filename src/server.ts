@@ -1,324 +1,264 @@
-import { checkNumber } from "./check.ts";
-import { SocketError } from "./errors.ts";
-import type {
-  Handler,
-  HandlerContext,
-  ServeOptions,
-  Server,
-  ServerStats,
-  ShutdownOptions,
-} from "./serve.ts";
-import {
-  type Address,
-  type Connection,
-  formatAddress,
-  type Listener,
-} from "./socket.ts";
+import type { Address, Connection, ListenOptions } from "./socket.ts";
 
-/** After its handler, a connection may still say this many bytes… */
-const DRAIN_BYTES = 4 * 1024 * 1024;
-/** …for this many milliseconds, so that a last reply is not lost to a reset. */
-const DRAIN_TIME = 5000;
-/** Beyond this many milliseconds `setTimeout` fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** One connection under way. */
-interface Guest {
-  conn: Connection;
-  /** Whether the handler got it. */
-  admitted: boolean;
-  since: number;
-  /** Bytes both ways when the sweep last saw them change, and that time. */
-  bytes: number;
-  changed: number;
-  /** When the drain after the handler must be over; 0 before. */
-  deadline: number;
-}
-
-/** Whole milliseconds, which engines store in place. */
-function now(): number {
-  return Math.round(performance.now());
-}
-
-/** The accept loop: who gets in, for how long, and the way out. */
-export class StreamServer<A extends Address> implements Server<A> {
-  readonly addr: A;
-  readonly finished: Promise<void>;
-  readonly #listener: Listener<A>;
-  readonly #options: ServeOptions;
-  readonly #handler: Handler;
-  readonly #maxConnections: number;
-  readonly #maxPerHost: number;
-  readonly #idleTimeout: number;
-  readonly #stop = new AbortController();
-  readonly #context: HandlerContext = { signal: this.#stop.signal };
-  readonly #guests = new Set<Guest>();
-  /** Connections per IP, counted only where they are limited. */
-  readonly #hosts = new Map<string, number>();
-  readonly #past: ServerStats = {
-    active: 0,
-    accepted: 0,
-    rejected: 0,
-    bytesReceived: 0,
-    bytesSent: 0,
-  };
-  /** Wakes who waits for a connection to be gone, or for the shutdown. */
-  #departure = Promise.withResolvers<void>();
-
-  constructor(listener: Listener<A>, options: ServeOptions, handler: Handler) {
-    this.addr = listener.addr;
-    this.#listener = listener;
-    this.#options = options;
-    this.#handler = handler;
-    this.#maxConnections = options.maxConnections ?? 16384;
-    this.#maxPerHost = options.maxConnectionsPerHost ?? Infinity;
-    this.#idleTimeout = (options.idleTimeout ?? 300_000) || Infinity;
-    this.finished = this.#run();
-  }
-
-  async shutdown(options?: ShutdownOptions): Promise<void> {
-    const timeout = options?.timeout;
-    if (timeout !== undefined) checkNumber("timeout", timeout, 0);
-    this.#stop.abort();
-    this.#listener.close();
-    this.#departure.resolve();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const closeAll = () => {
-      for (const guest of this.#guests) this.#leave(guest);
-    };
-    if (timeout === 0) closeAll();
-    else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
-      timer = setTimeout(closeAll, timeout);
-    }
-    await this.finished;
-    clearTimeout(timer);
-  }
-
-  stats(): ServerStats {
-    const stats = { ...this.#past, active: this.#guests.size };
-    for (const { conn } of this.#guests) {
-      stats.bytesReceived += conn.bytesReceived;
-      stats.bytesSent += conn.bytesSent;
-    }
-    return stats;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.shutdown({ timeout: 1000 });
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#options;
-    const abort = () => void this.shutdown({ timeout: 0 });
-    signal?.addEventListener("abort", abort, { once: true });
-    const sweep = setInterval(
-      () => this.#sweep(),
-      Math.min(1000, Math.max(10, this.#idleTimeout / 4)),
-    );
-    await this.#accept();
-    await this.#listener.close();
-    while (this.#guests.size > 0) await this.#nextDeparture();
-    clearInterval(sweep);
-    signal?.removeEventListener("abort", abort);
-  }
-
-  async #accept(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      // At the limit nothing is accepted: the excess waits in the queue.
-      if (this.#guests.size >= this.#maxConnections) {
-        await this.#nextDeparture();
-        continue;
-      }
-      try {
-        const conn = await this.#listener.accept();
-        // The shutdown may have come between the accept and this line.
-        if (this.#stop.signal.aborted) await conn.close();
-        else this.#welcome(conn);
-      } catch {
-        // Only the shutdown ends an `accept`, by closing the listener.
-        return;
-      }
-    }
-  }
-
-  #nextDeparture(): Promise<void> {
-    this.#departure = Promise.withResolvers<void>();
-    return this.#departure.promise;
-  }
-
-  #welcome(conn: Connection): void {
-    const guest: Guest = {
-      conn,
-      admitted: false,
-      since: performance.now(),
-      bytes: 0,
-      changed: now(),
-      deadline: 0,
-    };
-    this.#guests.add(guest);
-    const { filter } = this.#options;
-    if (this.#count(conn, 1) > this.#maxPerHost) this.#turnAway(guest);
-    else if (filter === undefined) this.#admit(guest);
-    else this.#ask(filter, guest);
-  }
-
-  /** A filter that fails lets nobody in. */
-  async #ask(
-    filter: NonNullable<ServeOptions["filter"]>,
-    guest: Guest,
-  ): Promise<void> {
-    let admitted = false;
-    try {
-      admitted = await filter(guest.conn.remoteAddr);
-    } catch (error) {
-      this.#report(error, guest.conn);
-    }
-    // A verdict that came too late is about nobody.
-    if (!this.#guests.has(guest)) return;
-    if (admitted) this.#admit(guest);
-    else this.#turnAway(guest);
-  }
-
-  #turnAway(guest: Guest): void {
-    this.#past.rejected++;
-    this.#leave(guest);
-  }
-
-  #admit(guest: Guest): void {
-    const { conn } = guest;
-    const { onConnect } = this.#options;
-    guest.admitted = true;
-    this.#past.accepted++;
-    if (onConnect) this.#guard(conn, () => onConnect(conn));
-    try {
-      // Not awaited: what an async function keeps is a third of what an idle
-      // connection would take.
-      Promise.resolve(this.#handler(conn, this.#context)).then(
-        () => this.#seeOff(guest),
-        (error) => this.#handlerFailed(guest, error),
-      );
-    } catch (error) {
-      this.#handlerFailed(guest, error);
-    }
-  }
-
-  async #seeOff(guest: Guest): Promise<void> {
-    guest.deadline = now() + DRAIN_TIME;
-    await endOrderly(guest.conn);
-    this.#leave(guest);
-  }
-
-  #handlerFailed(guest: Guest, error: unknown): void {
-    const { signal } = this.#stop;
-    // A handler that stopped waiting because it was told to is through.
-    if (signal.aborted && error === signal.reason) {
-      this.#seeOff(guest);
-      return;
-    }
-    // What a handler meets because the server closed its connection is no
-    // fault of its own; all else is.
-    if (this.#guests.has(guest) || !(error instanceof SocketError)) {
-      this.#report(error, guest.conn);
-    }
-    this.#leave(guest, { error });
-  }
-
-  /** Adds to the connections of the peer's host; returns how many there are. */
-  #count({ remoteAddr }: Connection, change: number): number {
-    if (this.#maxPerHost === Infinity) return 0;
-    if (remoteAddr.transport === "unix") return 0;
-    const count = (this.#hosts.get(remoteAddr.hostname) ?? 0) + change;
-    if (count > 0) this.#hosts.set(remoteAddr.hostname, count);
-    else this.#hosts.delete(remoteAddr.hostname);
-    return count;
-  }
-
-  #leave(guest: Guest, reason?: { error: unknown }): void {
-    if (!this.#guests.delete(guest)) return;
-    const { conn, admitted, since } = guest;
-    conn.close();
-    const { remoteAddr, bytesReceived, bytesSent } = conn;
-    this.#past.bytesReceived += bytesReceived;
-    this.#past.bytesSent += bytesSent;
-    this.#count(conn, -1);
-    this.#departure.resolve();
-    const { onDisconnect } = this.#options;
-    if (!admitted || onDisconnect === undefined) return;
-    const duration = performance.now() - since;
-    this.#guard(conn, () =>
-      onDisconnect({
-        remoteAddr,
-        bytesReceived,
-        bytesSent,
-        duration,
-        ...reason,
-      }));
-  }
-
-  #report(error: unknown, conn: Connection): void {
-    const { onError } = this.#options;
-    if (onError !== undefined) {
-      this.#guard(undefined, () => onError(error, conn));
-    } else if (!(error instanceof SocketError)) console.error(error);
-  }
-
-  /** Runs a callback that must not take the server down, async ones included. */
-  async #guard(
-    conn: Connection | undefined,
-    callback: () => void | Promise<void>,
-  ): Promise<void> {
-    try {
-      await callback();
-    } catch (error) {
-      if (conn === undefined) console.error(error);
-      else this.#report(error, conn);
-    }
-  }
-
-  /** Compares counters now and then, which costs nothing per message. */
-  #sweep(): void {
-    const time = now();
-    for (const guest of this.#guests) {
-      const { conn } = guest;
-      const bytes = conn.bytesReceived + conn.bytesSent;
-      if (guest.deadline > 0 && time >= guest.deadline) this.#leave(guest);
-      else if (bytes !== guest.bytes) {
-        guest.bytes = bytes;
-        guest.changed = time;
-      } else if (time - guest.changed >= this.#idleTimeout) {
-        this.#leave(guest, { error: idle(conn, this.#idleTimeout) });
-      }
-    }
-  }
+/**
+ * What a handler is told beside its connection.
+ *
+ * @example Stops waiting when the server does
+ * ```ts
+ * import { connect, serve } from "@parley/echo";
+ *
+ * const server = await serve({ port: 0 }, async (conn, { signal }) => {
+ *   while (await conn.recv(65536, { signal }) !== null) await conn.send("ok");
+ * });
+ * const client = await connect({ port: server.addr.port });
+ * await client.send("x");
+ * await client.recv(); // ok
+ * const ended = client.recv().then(() => client.close());
+ * await Promise.all([server.shutdown(), ended]);
+ * ```
+ */
+export interface HandlerContext {
+  /**
+   * Aborts when the server begins to shut down. A handler that throws its
+   * `reason` is through as if it had returned.
+   */
+  readonly signal: AbortSignal;
 }
 
 /**
- * Ends our side, then lets the peer end its own: a close with bytes unread
- * would reset the connection, and the reset could overtake our last words.
+ * What a server does with one connection. When it returns, the connection is
+ * ended in an orderly way: what was sent arrives, and what the peer still says
+ * is read, for about five seconds and at most 4 MiB. When it throws, the
+ * connection is closed, and only that one.
+ *
+ * @example Handlers compose
+ * ```ts
+ * import { echo, formatAddress, type Handler, serve } from "@parley/echo";
+ *
+ * const logged = (handler: Handler): Handler => async (conn, context) => {
+ *   console.log(`${formatAddress(conn.remoteAddr)} came`);
+ *   await handler(conn, context);
+ *   console.log(`${formatAddress(conn.remoteAddr)} is served`);
+ * };
+ *
+ * await using server = await serve({ port: 0 }, logged(echo));
+ * console.log(formatAddress(server.addr));
+ * ```
  */
-async function endOrderly(conn: Connection): Promise<void> {
-  try {
-    await conn.closeWrite();
-    for (let left = DRAIN_BYTES; left > 0;) {
-      const data = await conn.recv();
-      if (data === null) return;
-      left -= data.length;
-    }
-  } catch (error) {
-    // The handler is through, so a peer that is gone, or a handler that closed
-    // the connection itself, is no fault.
-    if (!(error instanceof SocketError) || error.code !== "EBUSY") return;
-    // It left a `recv` waiting. Nothing tells when that one is through, but
-    // the sweep ends the wait.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await endOrderly(conn);
-  }
+export type Handler = (
+  conn: Connection,
+  context: HandlerContext,
+) => Promise<void> | void;
+
+/**
+ * How a connection went, for {@linkcode ServerOptions.onDisconnect}.
+ *
+ * @example A log of who was served
+ * ```ts
+ * import { connect, formatAddress, serveEcho } from "@parley/echo";
+ * import type { ConnectionSummary } from "@parley/echo";
+ *
+ * function log({ remoteAddr, bytesSent, duration, error }: ConnectionSummary) {
+ *   const text = `${bytesSent} bytes in ${Math.round(duration)} ms`;
+ *   console.log(formatAddress(remoteAddr), text, error ?? "");
+ * }
+ *
+ * await using server = await serveEcho({ port: 0, onDisconnect: log });
+ * await using client = await connect({ port: server.addr.port });
+ * await client.send("hello");
+ * await client.recv();
+ * ```
+ */
+export interface ConnectionSummary {
+  /** The peer. */
+  remoteAddr: Address;
+  /** Bytes received, those after the handler's end included. */
+  bytesReceived: number;
+  /** Bytes sent. */
+  bytesSent: number;
+  /** Milliseconds from accept to close, with a fraction. */
+  duration: number;
+  /**
+   * What ended it before its time: what the handler threw, or an `ETIMEDOUT`
+   * where it was idle. Absent otherwise, as after a shutdown.
+   */
+  error?: unknown;
 }
 
-function idle(conn: Connection, milliseconds: number): SocketError {
-  const peer = formatAddress(conn.remoteAddr);
-  return new SocketError(
-    "ETIMEDOUT",
-    `Closed the connection of ${peer} (ETIMEDOUT): idle for ${milliseconds} ms`,
-  );
+/**
+ * Options of {@linkcode serve} beside where to listen.
+ *
+ * @example Limits for a public server
+ * ```ts
+ * import { formatAddress, serveEcho, type ServerOptions } from "@parley/echo";
+ *
+ * const limits: ServerOptions = {
+ *   maxConnections: 1000,
+ *   maxConnectionsPerHost: 10,
+ *   idleTimeout: 30_000,
+ *   onListen: (addr) => console.log(`listening on ${formatAddress(addr)}`),
+ *   onError: (error, conn) =>
+ *     console.error(formatAddress(conn.remoteAddr), error),
+ * };
+ * await using _server = await serveEcho({ port: 0, ...limits });
+ * ```
+ */
+export interface ServerOptions {
+  /**
+   * Connections served at once, at least 1; 16384 unless given: when all are
+   * idle, about 35 MB on Bun and 135 MB on Deno. The excess waits in the listen
+   * queue.
+   */
+  maxConnections?: number;
+  /**
+   * Connections served at once for one IP, at least 1; the excess is closed.
+   * No limit unless given: behind a load balancer all clients share an address,
+   * but for one with `proxyProtocol`. Unix sockets have no IP, and no such limit.
+   */
+  maxConnectionsPerHost?: number;
+  /**
+   * Milliseconds without a byte either way, after which a connection is
+   * closed: 300,000 unless given, about as long as load balancers keep one; 0
+   * for ever. It may come up to two seconds late. A peer that does not read
+   * counts as idle once the kernel's buffers are full. The handler's calls then
+   * reject with `EBADF`, and `onDisconnect` is told `ETIMEDOUT`.
+   */
+  idleTimeout?: number;
+  /**
+   * Whether to serve this peer; the others are closed at once, as are those
+   * for which it throws. Nobody waits for another one's verdict.
+   */
+  filter?: (remoteAddr: Address) => boolean | Promise<boolean>;
+  /**
+   * Stops the server and closes what is open, as `shutdown({ timeout: 0 })`
+   * does. One that is aborted already rejects `serve` with `signal.reason`.
+   */
+  signal?: AbortSignal;
+  /**
+   * Called once, when the server is ready, with the real address. It is waited
+   * for; when it throws, the server stops, and `serve` rejects with that.
+   */
+  onListen?: (addr: Address) => void | Promise<void>;
+  /** Called for each connection before its handler, which does not wait. */
+  onConnect?: (conn: Connection) => void | Promise<void>;
+  /** Called after the end of each connection that the handler got. */
+  onDisconnect?: (summary: ConnectionSummary) => void | Promise<void>;
+  /**
+   * Called with what the handler, `filter`, `onConnect` or `onDisconnect`
+   * threw. Unless given, everything but a `SocketError`, which any peer can
+   * cause, goes to `console.error`, and so does what `onError` throws.
+   */
+  onError?: (error: unknown, conn: Connection) => void | Promise<void>;
+}
+
+/**
+ * Options of {@linkcode serve}: where to listen, and the limits.
+ *
+ * @example Serves one network only
+ * ```ts
+ * import { connect, serve, type ServeOptions } from "@parley/echo";
+ *
+ * const options = {
+ *   port: 0,
+ *   filter: (addr) =>
+ *     addr.transport === "tcp" && addr.hostname.startsWith("192.168."),
+ * } satisfies ServeOptions;
+ * await using server = await serve(options, (conn) => conn.send("Welcome\n"));
+ *
+ * await using stranger = await connect({ port: server.addr.port });
+ * console.log(await stranger.recv()); // null
+ * ```
+ */
+export type ServeOptions<
+  Transport extends "tcp" | "unix" = "tcp" | "unix",
+> = ListenOptions<Transport> & ServerOptions;
+
+/**
+ * What a server has done so far, see {@linkcode Server.stats}.
+ *
+ * @example
+ * ```ts
+ * import { connect, serveEcho, type ServerStats } from "@parley/echo";
+ *
+ * const line = ({ active, accepted, bytesSent }: ServerStats) =>
+ *   `${active} of ${accepted} still here, ${bytesSent} bytes sent`;
+ *
+ * await using server = await serveEcho({ port: 0 });
+ * await using client = await connect({ port: server.addr.port });
+ * await client.send("hello");
+ * await client.recv();
+ * console.log(line(server.stats())); // 1 of 1 still here, 5 bytes sent
+ * ```
+ */
+export interface ServerStats {
+  /** Connections open now. */
+  active: number;
+  /** Connections handed to the handler, ever. */
+  accepted: number;
+  /** Connections closed by `filter` or `maxConnectionsPerHost`. */
+  rejected: number;
+  /** Bytes received on all connections, past and present. */
+  bytesReceived: number;
+  /** Bytes sent on all connections, past and present. */
+  bytesSent: number;
+}
+
+/**
+ * Options of {@linkcode Server.shutdown}.
+ *
+ * @example Some time to finish, but not for ever
+ * ```ts
+ * import { connect, serveEcho, type ShutdownOptions } from "@parley/echo";
+ *
+ * const server = await serveEcho({ port: 0 });
+ * await using client = await connect({ port: server.addr.port });
+ * await client.send("I stay");
+ * await client.recv();
+ * const patience: ShutdownOptions = { timeout: 100 };
+ * await server.shutdown(patience);
+ * console.log(server.stats().active, await client.recv()); // 0 null
+ * ```
+ */
+export interface ShutdownOptions {
+  /**
+   * Milliseconds for the handlers to finish, 0 for none; without it, as long
+   * as it takes.
+   */
+  timeout?: number;
+}
+
+/**
+ * A running server. Leaving the scope of an `await using` shuts it down, with a
+ * second's grace.
+ *
+ * @example Runs until it is told to stop
+ * ```ts
+ * import { serveEcho, type Server } from "@parley/echo";
+ *
+ * const stop = new AbortController();
+ * const server: Server = await serveEcho({ port: 0, signal: stop.signal });
+ * setTimeout(() => stop.abort(), 20); // or process.once("SIGINT", …)
+ * await server.finished;
+ * console.log(server.stats().accepted); // 0
+ * ```
+ */
+export interface Server<A extends Address = Address> extends AsyncDisposable {
+  /** The bound address, its port real even if 0 was asked for. */
+  readonly addr: A;
+  /**
+   * Resolves when the server has stopped, its address is free, and no
+   * connection is left.
+   */
+  readonly finished: Promise<void>;
+  /**
+   * Stops accepting, tells the handlers through their `signal`, lets them
+   * finish, and after `timeout` closes what is left; resolves when nothing is.
+   * A second call may shorten the time. Rejects with `RangeError` or
+   * `TypeError` for a wrong `timeout`, and goes on serving.
+   *
+   * @param options How long to wait for the handlers.
+   */
+  shutdown(options?: ShutdownOptions): Promise<void>;
+  /** The counters as they are now, in an object of their own. */
+  stats(): ServerStats;
 }
