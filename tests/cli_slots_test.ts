@@ -2,7 +2,7 @@
 // intact, and one must not spread to the messages around it.
 import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
-import { Book } from "../src/cli/book.ts";
+import { Book, type Event } from "../src/cli/book.ts";
 import { payload } from "../src/cli/payload.ts";
 import { Slots } from "../src/cli/slots.ts";
 import { assert, assertEquals } from "./assert.ts";
@@ -25,8 +25,9 @@ function judge(
   came: Uint8Array,
   size: number,
   random: (below: number) => number,
+  tell: (event: Event) => void = () => {},
 ): Book {
-  const book = new Book(60_000, () => {});
+  const book = new Book(60_000, tell);
   const slots = new Slots({ seed: SEED, size }, book, "peer");
   for (let i = 0; i < MESSAGES; i++) slots.owe(book.begin());
   for (let at = 0; at < came.length;) {
@@ -94,10 +95,23 @@ describe("a stream that ping checks", () => {
       const at = random(MESSAGES * size);
       const { all } = sent(size);
       const { came } = sent(size, at, at + 1, [all[at] ^ (1 + random(255))]);
-      const { received, corrupt, extraBytes, missingBytes } =
-        judge(came, size, random).counts;
+      const told: Event[] = [];
+      const { counts } = judge(came, size, random, (event) => {
+        if (event.kind === "corrupt") told.push(event);
+      });
+      const { received, corrupt, extraBytes, missingBytes } = counts;
       assertEquals([received, corrupt], [MESSAGES - 1, 1]);
       assertEquals([extraBytes, missingBytes], [0, 0]);
+      const difference = {
+        kind: "changed" as const,
+        byte: at % size,
+        was: came[at],
+        expected: all[at],
+      };
+      const seq = 1 + Math.floor(at / size);
+      assertEquals(told, [
+        { kind: "corrupt", seq, bytes: size, difference, from: "peer" },
+      ]);
     });
   });
 

@@ -70,20 +70,17 @@ export function toPlan(flags: PingFlags, targets: string[]): Plan {
   if (extra !== undefined) {
     throw new TypeError(`Expected one TARGET, not "${extra}" as well`);
   }
-  const { count } = flags;
+  const { count, size, udp } = flags;
   return {
     target: toTarget(name, flags),
-    count: count === undefined ? Infinity : inRange(
-      "--count",
-      toNumber("count", count),
-      1,
-      Number.MAX_SAFE_INTEGER,
-    ),
+    count: count === undefined
+      ? Infinity
+      : toInteger("count", count, 1, Number.MAX_SAFE_INTEGER),
     interval: toMilliseconds("interval", flags.interval, 0),
     timeout: toMilliseconds("timeout", flags.timeout, 0.001),
-    size: flags.udp
-      ? inRange("--size", toNumber("size", flags.size), 0, LARGEST.udp)
-      : inRange("--size", toNumber("size", flags.size), 1, LARGEST.stream),
+    size: udp
+      ? toInteger("size", size, 0, LARGEST.udp)
+      : toInteger("size", size, 1, LARGEST.stream),
     seed: crypto.getRandomValues(new Uint32Array(1))[0],
   };
 }
@@ -134,6 +131,15 @@ function toAddress(text: string): { hostname: string; port: number } {
 function refuse(flag: string | undefined, beside: string): void {
   if (flag === undefined) return;
   throw new TypeError(`--${flag} does not go with ${beside}`);
+}
+
+function toInteger(
+  flag: string,
+  text: string,
+  least: number,
+  most: number,
+): number {
+  return inRange(`--${flag}`, toNumber(flag, text), least, most);
 }
 
 function toMilliseconds(flag: string, text: string, least: number): number {

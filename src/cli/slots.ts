@@ -255,7 +255,7 @@ export class Slots {
       ? this.#size - difference.bytes
       : kind === "extra"
       ? this.#size + difference.bytes
-      : this.#filled;
+      : Math.min(this.#filled, this.#size);
     this.#book.corruptReply(owed.message, bytes, difference, this.#from);
   }
 
