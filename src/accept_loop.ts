@@ -147,12 +147,13 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 
   #welcome(conn: Connection): void {
+    const since = performance.now();
     const guest: Guest = {
       conn,
       admitted: false,
-      since: performance.now(),
+      since,
       bytes: 0,
-      changed: now(),
+      changed: Math.round(since),
       deadline: 0,
     };
     this.#guests.add(guest);
@@ -202,18 +203,16 @@ export class StreamServer<A extends Address> implements Server<A> {
     }
   }
 
-  async #seeOff(guest: Guest): Promise<void> {
+  #seeOff(guest: Guest): void {
     guest.deadline = now() + DRAIN_TIME;
-    await endOrderly(guest.conn);
-    this.#leave(guest);
+    endOrderly(guest.conn).then(() => this.#leave(guest));
   }
 
   #handlerFailed(guest: Guest, error: unknown): void {
     const { signal } = this.#stop;
     // A handler that stopped waiting because it was told to is through.
     if (signal.aborted && error === signal.reason) {
-      this.#seeOff(guest);
-      return;
+      return this.#seeOff(guest);
     }
     // What a handler meets because the server closed its connection is no
     // fault of its own; all else is.

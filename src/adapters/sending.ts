@@ -65,15 +65,13 @@ export abstract class SendingSide {
   }
 
   #start(data: Uint8Array): Promise<void> | void {
-    this.#sending = true;
     try {
       const writing = this.write(data);
-      if (writing !== undefined) return writing;
+      if (writing !== undefined) this.#sending = true;
+      return writing;
     } catch (error) {
-      this.#sending = false;
       return Promise.reject(this.explain(error));
     }
-    this.#sending = false;
   }
 
   /** A `write` that took its time is through: the next one may start. */
