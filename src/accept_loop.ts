@@ -31,13 +31,8 @@ interface Guest {
   /** Bytes both ways when the sweep last saw them change, and that time. */
   bytes: number;
   changed: number;
-  /** When the drain after the handler must be over; 0 before. */
+  /** When the drain after the handler must be over. */
   deadline: number;
-}
-
-/** Whole milliseconds, which engines store in place. */
-function now(): number {
-  return Math.round(performance.now());
 }
 
 /** The accept loop: who gets in, for how long, and the way out. */
@@ -147,14 +142,14 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 
   #welcome(conn: Connection): void {
-    const since = performance.now();
+    const now = performance.now();
     const guest: Guest = {
       conn,
       admitted: false,
-      since,
+      since: now,
       bytes: 0,
-      changed: Math.round(since),
-      deadline: 0,
+      changed: now,
+      deadline: Infinity,
     };
     this.#guests.add(guest);
     const { filter } = this.#options;
@@ -204,7 +199,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 
   #seeOff(guest: Guest): void {
-    guest.deadline = now() + DRAIN_TIME;
+    guest.deadline = performance.now() + DRAIN_TIME;
     endOrderly(guest.conn).then(() => this.#leave(guest));
   }
 
@@ -276,15 +271,15 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   /** Compares counters now and then, which costs nothing per message. */
   #sweep(): void {
-    const time = now();
+    const now = performance.now();
     for (const guest of this.#guests) {
       const { conn } = guest;
       const bytes = conn.bytesReceived + conn.bytesSent;
-      if (guest.deadline > 0 && time >= guest.deadline) this.#leave(guest);
+      if (now >= guest.deadline) this.#leave(guest);
       else if (bytes !== guest.bytes) {
         guest.bytes = bytes;
-        guest.changed = time;
-      } else if (time - guest.changed >= this.#idleTimeout) {
+        guest.changed = now;
+      } else if (now - guest.changed >= this.#idleTimeout) {
         this.#leave(guest, { error: idle(conn, this.#idleTimeout) });
       }
     }
