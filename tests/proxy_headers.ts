@@ -108,6 +108,9 @@ export function dice(seed: number): (most: number) => number {
   };
 }
 
+/** The longest header of the first version, its CRLF included. */
+const LONGEST_LINE = 107;
+
 /** A header that is valid, of any kind. */
 export function randomHeader(
   roll: (most: number) => number,
@@ -119,8 +122,12 @@ export function randomHeader(
   switch (roll(6)) {
     case 0:
       return line("TCP4", quad(), quad(), port(), port());
-    case 1:
-      return line("TCP6", randomIpv6(roll), randomIpv6(roll), port(), port());
+    case 1: {
+      const [source, target] = [randomIpv6(roll), randomIpv6(roll)];
+      const header = line("TCP6", source, target, port(), port());
+      // IPv6 with an IPv4 in it may be longer than a line has room for.
+      return header.length <= LONGEST_LINE ? header : randomHeader(roll);
+    }
     case 2:
       return line("UNKNOWN", ...some(roll(8)));
   }
