@@ -1,5 +1,6 @@
 // One echo server per core: workers that share a port, among which the kernel
-// shares out the connections. Deno needs `--unstable-net` for it.
+// shares out the connections. Deno needs `--unstable-net` for it, and
+// `--allow-read` for the workers' own program.
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import process from "node:process";

@@ -1,8 +1,9 @@
 // What `ping` says of echo servers that are wrong, in every way there is.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "./assert.ts";
-import { assertIntact, type Document, ping, targetIn } from "./cli.ts";
+import { assertIntact, type Document, ping, portIn, targetIn } from "./cli.ts";
 import { options } from "./examples.ts";
+import { notLinux } from "./platform.ts";
 import { python, type Runtime, runtimes, start } from "./support.ts";
 
 /** An echo server of one connection, with its faults in three places. */
@@ -408,3 +409,29 @@ describe("ping finds a server that swaps datagrams", () => {
     });
   }
 });
+
+/** A queue that is full: the kernel leaves a newcomer without an answer. */
+const FULL = `
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+waiting = [socket.socket() for _ in range(4)]
+for one in waiting:
+    one.setblocking(False)
+    one.connect_ex(listener.getsockname())
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+`;
+
+for (const runtime of runtimes) {
+  it(`who never answers is given up on ${runtime.name}`, {
+    timeout: 20_000,
+    skip: notLinux(),
+  }, async () => {
+    await using server = start(python(FULL));
+    const target = `127.0.0.1:${await portIn(server)}`;
+    const { error, sent } = await ping(runtime, target, "-W1");
+    assertEquals(error?.message, `No connection to ${target} in 1 s`);
+    assertEquals(sent, 0);
+  });
+}

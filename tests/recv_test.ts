@@ -1,4 +1,5 @@
 // What `recv` promises.
+import process from "node:process";
 import { connect, type Connection, listen } from "../mod.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import {
@@ -6,6 +7,7 @@ import {
   assertSameBytes,
   behaves,
   concat,
+  type Pair,
   pair,
   pattern,
   recvAll,
@@ -163,6 +165,26 @@ behaves("bytes that came before recv wait for it", async (over) => {
   await client.closeWrite();
   await using server = await listener.accept();
   assertEquals(text(await recvAll(server)), "early");
+});
+
+behaves("small receives take no large buffers", async (over) => {
+  const external = () => process.memoryUsage().external;
+  const pairs: Pair[] = [];
+  await using _closed = {
+    async [Symbol.asyncDispose]() {
+      for (const both of pairs) await both[Symbol.asyncDispose]();
+    },
+  };
+  for (let i = 0; i < 100; i++) pairs.push(await pair(over));
+  const before = external();
+  for (const { client, server } of pairs) {
+    await client.send(pattern(64));
+    for (let i = 0; i < 64; i++) {
+      assertEquals((await server.recv(1))?.length, 1);
+    }
+  }
+  const grown = external() - before;
+  assert(grown < 4 * 1024 * 1024, `${grown} bytes for 6,400`);
 });
 
 behaves("a peer is held back while nobody receives", async (over) => {

@@ -35,6 +35,9 @@ export class BunConnection extends BaseConnection {
   readonly #socket: BunSocket;
   readonly #secure: boolean;
   #paused = false;
+  /** Whether a write met a reset, of which nothing else tells. */
+  #cut = false;
+  readonly #mayReset: boolean;
   /** The rest of a write that Bun took a part of. */
   #rest: (PromiseWithResolvers<void> & { data: Uint8Array }) | null = null;
 
@@ -47,6 +50,8 @@ export class BunConnection extends BaseConnection {
     super(local, remote, secure ? socket.alpnProtocol || undefined : undefined);
     this.#socket = socket;
     this.#secure = secure;
+    // A Unix peer that closes in order breaks the pipe, too.
+    this.#mayReset = remote.transport !== "unix";
   }
 
   pause(): void {
@@ -122,6 +127,12 @@ export class BunConnection extends BaseConnection {
     }
   }
 
+  /** After a write that met a reset, Bun calls ended what was cut off. */
+  override end(): void {
+    if (this.#cut && !this.ended) this.fail(broken("ECONNRESET"));
+    else super.end();
+  }
+
   /** The socket is closed: both sides have ended, or it broke. */
   gone(error?: BunError): void {
     // EPIPE tells that what we sent met a peer that had ended before: for the
@@ -133,7 +144,10 @@ export class BunConnection extends BaseConnection {
 
   #take(data: Uint8Array): number {
     const taken = this.#socket.write(data);
-    if (taken < 0) throw broken();
+    if (taken < 0) {
+      this.#cut ||= this.#mayReset && !this.ended;
+      throw broken();
+    }
     this.bytesSent += taken;
     return taken;
   }

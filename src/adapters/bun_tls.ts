@@ -1,6 +1,8 @@
 import type { TlsConnectOptions, TlsListenOptions } from "../socket.ts";
 import { wireNames } from "./tls.ts";
 
+// The options only: the handshakes are in bun.ts, the end in BunConnection.
+
 /** Bun's `tls` of a listener. */
 export function identityOf(
   { cert, key, alpnProtocols }: TlsListenOptions,

@@ -182,8 +182,9 @@ export abstract class BaseConnection extends SendingSide implements Connection {
   protected received(chunk: Bytes | null): Bytes | null {
     if (this.#closed) throw this.fault("EBADF", "receive");
     this.#receiver = null;
-    if (chunk === null) this.#ended = true;
-    else this.bytesReceived += chunk.length;
+    if (chunk !== null) this.bytesReceived += chunk.length;
+    else if (this.#failure !== null) throw this.#failure;
+    else this.#ended = true;
     return chunk;
   }
 

@@ -19,6 +19,9 @@ export interface DenoSocket {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** What a direct read comes to. */
+type Direct = Bytes | null | Promise<Bytes | null>;
+
 /** Both arguments of a `then`. */
 interface Then<T, Result> {
   done: (value: T) => Result;
@@ -50,7 +53,7 @@ export class DenoConnection extends BaseConnection {
   #view: Bytes | null = null;
 
   // What follows a system call: made once, when first needed.
-  #afterDirect: Then<number | null, Bytes | null> | null = null;
+  #afterDirect: Then<number | null, Direct> | null = null;
   #afterStep: Then<number | null | void, void> | null = null;
   #afterWrite: Then<number, Promise<void> | void> | null = null;
 
@@ -85,14 +88,18 @@ export class DenoConnection extends BaseConnection {
     return this.#fill().then(done, failed);
   }
 
-  #directly(): Then<number | null, Bytes | null> {
+  #directly(): Then<number | null, Direct> {
     return {
       done: (n) => {
         this.#reading = false;
-        if (n === null) return this.received(null);
+        if (n === null) {
+          return this.#writing === NOTHING
+            ? this.received(null)
+            : nextTurn().then(() => this.received(null));
+        }
         const buffer = this.#filling;
         const chunk = this.#handOut(buffer, n);
-        if (n === buffer.length) this.#grow();
+        if (n === this.#size) this.#grow();
         return this.received(chunk);
       },
       failed: (error) => {
@@ -139,13 +146,15 @@ export class DenoConnection extends BaseConnection {
   #handOn(n: number | null): void {
     if (n === null) {
       this.#reading = false;
-      return this.end();
+      if (this.#writing === NOTHING) this.end();
+      else nextTurn().then(() => this.end());
+      return;
     }
     const buffer = this.#filling;
     const full = this.relaying
       ? this.forward(this.#filled(buffer, n))
       : this.push(this.#handOut(buffer, n));
-    if (n === buffer.length) this.#grow();
+    if (n === this.#size) this.#grow();
     if (full === undefined) return this.#goOn();
     this.#held = this.relay;
     const { done, failed } = this.#afterStep!;
@@ -216,6 +225,14 @@ export class DenoConnection extends BaseConnection {
   protected release(): void {
     this.#socket.close();
   }
+}
+
+/**
+ * The kernel tells of a reset once, and the other call then sees an end: a
+ * write that is under way may be about to fail.
+ */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** TLS that broke: a record that is wrong, or an end without close_notify. */

@@ -12,7 +12,8 @@ const server = (port: number) =>
 How much:
       --max-connections N           clients at once, the others wait [16384]
       --max-connections-per-host N  clients at once from one IP [no limit]
-      --idle-timeout MS             milliseconds without a byte [300000]`;
+      --idle-timeout MS             milliseconds without a byte [300000],
+                                    0 for ever`;
 
 const ends = "Ctrl+C stops it: clients get five seconds to finish, a second " +
   "one none.";
@@ -50,6 +51,9 @@ An echo server (RFC 862): sends back whatever comes, until the client ends.
 
 ${server(65432)}
 
+With --udp, replies are guarded against loops: to one peer 10,000 at once, then
+1,000 a second. The address of each client goes to standard error.
+
 ${ends}
 
 Examples:
@@ -83,7 +87,8 @@ which must end when we do. Flags and units are those of ping(8).
 
   -c, --count N           messages to send [until Ctrl+C]
   -i, --interval SECONDS  from one to the next [1]; 0: when the reply came
-  -s, --size BYTES        of a message [56]; UDP 0 to 65507, else 1 to 67108864
+  -s, --size BYTES        of a message [56]; UDP 0 to 65507, else 1 to 67108864;
+                          below 16 a stream does not tell which one is missing
   -W, --timeout SECONDS   for a reply, a connection or its end [5]
       --udp               datagrams instead of a connection
       --tls               speak TLS, to a verified server

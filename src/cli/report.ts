@@ -1,4 +1,5 @@
 // What `ping` says: a line for each reply and a summary, or one JSON document.
+import process from "node:process";
 import type { Book, Counts, Event } from "./book.ts";
 import type { Difference } from "./difference.ts";
 import { screen } from "./live_line.ts";
@@ -93,7 +94,8 @@ export function json({ target, size }: Plan): Report {
         faults,
         error: error === undefined ? null : problem(error),
       };
-      console.log(JSON.stringify(document, undefined, 2));
+      // Not `console.log`, which on Bun does not tell of a full disk.
+      process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     },
   };
 }
