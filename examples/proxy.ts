@@ -20,7 +20,10 @@ await run(async () => {
   };
   const options = serverOptions(values);
   if (options.transport === "udp") throw new TypeError("UDP has no pipes");
-  const server = await serve(options, async (client) => {
+  // A target that is down is news for whoever runs the proxy.
+  const onError = (error: unknown) =>
+    console.error(error instanceof Error ? error.message : error);
+  const server = await serve({ ...options, onError }, async (client) => {
     await using target = await connect(to);
     await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
   });
