@@ -77,6 +77,10 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.#stop.abort();
     this.#listener.close();
     this.#departure.resolve();
+    // Nobody new is let in, so nobody waits for a verdict.
+    for (const guest of this.#guests) {
+      if (!guest.admitted) this.#leave(guest);
+    }
     let timer: ReturnType<typeof setTimeout> | undefined;
     const closeAll = () => {
       for (const guest of this.#guests) this.#leave(guest);

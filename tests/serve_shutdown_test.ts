@@ -224,3 +224,21 @@ behaves("finished means that the address is free", async (over) => {
   await using again = await listen(over.listenOptions(server.addr));
   assertEquals(again.addr, server.addr);
 });
+
+behaves("a shutdown waits for no filter, and lets nobody in", async (over) => {
+  const verdict = Promise.withResolvers<boolean>();
+  const asked = Promise.withResolvers<void>();
+  let served = 0;
+  const filter = () => {
+    asked.resolve();
+    return verdict.promise;
+  };
+  const options = { ...over.listenOptions(), filter, idleTimeout: 0 };
+  await using server = await serve(options, () => void served++);
+  await using client = await reach(over, server);
+  await asked.promise;
+  await server.shutdown();
+  verdict.resolve(true);
+  assertEquals(await client.recv(), null);
+  assertEquals([served, server.stats().accepted], [0, 0]);
+});

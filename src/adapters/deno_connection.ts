@@ -99,7 +99,7 @@ export class DenoConnection extends BaseConnection {
         }
         const buffer = this.#filling;
         const chunk = this.#handOut(buffer, n);
-        if (n === this.#size) this.#grow();
+        if (n === buffer.length) this.#grow();
         return this.received(chunk);
       },
       failed: (error) => {
@@ -154,7 +154,7 @@ export class DenoConnection extends BaseConnection {
     const full = this.relaying
       ? this.forward(this.#filled(buffer, n))
       : this.push(this.#handOut(buffer, n));
-    if (n === this.#size) this.#grow();
+    if (n === buffer.length) this.#grow();
     if (full === undefined) return this.#goOn();
     this.#held = this.relay;
     const { done, failed } = this.#afterStep!;
@@ -193,6 +193,8 @@ export class DenoConnection extends BaseConnection {
 
   #grow(): void {
     if (this.#size === LARGEST_BUFFER) return;
+    // Small receives need no large buffer, but large ones some room beyond.
+    if (!this.relaying && this.#size >= 4 * this.#maxBytes) return;
     this.#size = Math.min(4 * this.#size, LARGEST_BUFFER);
     this.#buffer = null;
   }
