@@ -109,9 +109,7 @@ export class BunConnection extends BaseConnection {
       () => {
         if (this.relay === relay) this.read();
       },
-      (error) => {
-        this.abandon(error, relay);
-      },
+      (error) => this.abandon(error, relay),
     );
   }
 

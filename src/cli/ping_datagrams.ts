@@ -1,5 +1,5 @@
 import { bind, type DatagramSocket, formatAddress } from "../../mod.ts";
-import { isAddress } from "../check.ts";
+import { formatIp, parseIp } from "../ip.ts";
 import type { Book, Message } from "./book.ts";
 import { compare, type Difference } from "./difference.ts";
 import type { Halt } from "./halt.ts";
@@ -64,11 +64,8 @@ async function receive(
 
 /** The one way to write an IP; none for a name, or for any of our own IPs. */
 function addressOf(hostname: string): string | undefined {
-  const literal = hostname.includes(":") ? `[${hostname}]` : hostname;
-  const url = `http://${literal}`;
-  if (!isAddress(hostname) || !URL.canParse(url)) return undefined;
-  const { hostname: address } = new URL(url);
-  return address === "0.0.0.0" || address === "[::]" ? undefined : address;
+  const ip = parseIp(hostname);
+  return ip?.some((byte) => byte !== 0) ? formatIp(ip) : undefined;
 }
 
 /** Finds the message that this is a reply to, and compares them. */
