@@ -65,7 +65,7 @@ export async function listen<Transport extends "tcp" | "unix" = "tcp">(
       const listener = await runtime.listen(checked);
       return trusts === undefined
         ? listener
-        : new ProxiedListener(listener, trusts);
+        : new ProxiedListener(listener, checked.backlog, trusts);
     },
     unknownFault(checked),
   ) as Listener<AddressOf<Transport>>;

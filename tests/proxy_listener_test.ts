@@ -277,3 +277,32 @@ it("a header has 10 seconds", options, async () => {
     assert(seconds > 9.5, `Cut after ${seconds} s`);
   }
 });
+
+it(
+  "its queue holds no more than the backlog",
+  { timeout: 30_000 },
+  async () => {
+    const proxyProtocol = { trustedProxies: ["127.0.0.1"] };
+    await using listener = await listen({ port: 0, backlog: 2, proxyProtocol });
+    const first = listener.accept();
+    const { port } = listener.addr;
+    const clients = [];
+    for (let i = 0; i < 20; i++) clients.push(await connect({ port }));
+    // Only now do they say whose they are, all at once.
+    const ends = clients.map(async (client) => {
+      await client.send("PROXY UNKNOWN\r\n");
+      return await client.recv().catch(() => null);
+    });
+    const served = [await first];
+    await Promise.race(ends);
+    const signal = AbortSignal.timeout(1000);
+    for (;;) {
+      const next = await listener.accept({ signal }).catch(() => null);
+      if (next === null) break;
+      served.push(next);
+    }
+    // One was waited for, two queued, and one met ahead of each `accept`.
+    assert(served.length < 20, `${served.length}`);
+    for (const conn of [...served, ...clients]) await conn.close();
+  },
+);

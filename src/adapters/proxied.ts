@@ -12,13 +12,19 @@ import { LONGEST_HEADER, parseProxyHeader } from "./proxy_header.ts";
 export class ProxiedListener extends BaseListener {
   readonly addr: Address;
   readonly #inner: BaseListener;
+  readonly #backlog: number;
   readonly #trusts: (peer: Address) => boolean;
   /** Those whose header is under way. */
   readonly #newcomers = new Newcomers<BaseConnection>((one) => one.close());
   #accepting = false;
 
-  constructor(inner: BaseListener, trusts: (peer: Address) => boolean) {
+  constructor(
+    inner: BaseListener,
+    backlog: number,
+    trusts: (peer: Address) => boolean,
+  ) {
     super();
+    this.#backlog = backlog;
     this.addr = inner.addr;
     this.#inner = inner;
     this.#trusts = trusts;
@@ -53,7 +59,9 @@ export class ProxiedListener extends BaseListener {
     }
     // It may have been given up just when the header was there.
     const inTime = this.#newcomers.remove(connection);
-    if (introduced && inTime) this.put(connection);
+    // Many may be met for one that is wanted; the queue holds no more than that.
+    const room = this.wanted || this.queued < this.#backlog;
+    if (introduced && inTime && room) this.put(connection);
     else connection.close();
   }
 
