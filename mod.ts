@@ -90,7 +90,7 @@ export {
   type UnixConnectOptions,
   type UnixListenOptions,
 } from "./src/socket.ts";
-export { serve } from "./src/serve.ts";
+export { serve } from "./src/servers/serve.ts";
 export {
   type ConnectionSummary,
   type Handler,
@@ -100,7 +100,7 @@ export {
   type ServerOptions,
   type ServerStats,
   type ShutdownOptions,
-} from "./src/server.ts";
+} from "./src/servers/server.ts";
 export {
   type DatagramHandler,
   type DatagramServer,
@@ -110,13 +110,13 @@ export {
   serveDatagrams,
   type ServeDatagramsOptions,
   type ServerOf,
-} from "./src/datagrams.ts";
-export type { LoopGuardOptions } from "./src/loop_guard.ts";
-export { echo, serveEcho, type ServeEchoOptions } from "./src/echo.ts";
+} from "./src/servers/serve_datagrams.ts";
+export type { LoopGuardOptions } from "./src/servers/loop_guard.ts";
+export { echo, serveEcho, type ServeEchoOptions } from "./src/servers/echo.ts";
 export {
   type Greeting,
   greeting,
   type GreetingOptions,
   serveGreeting,
   type ServeGreetingOptions,
-} from "./src/greeting.ts";
+} from "./src/servers/greeting.ts";

@@ -1,18 +1,17 @@
-import type {
-  Adapter,
-  CheckedConnect,
-  CheckedListen,
-} from "./adapters/adapter.ts";
-import { bun } from "./adapters/bun.ts";
-import { deno } from "./adapters/deno.ts";
-import { fault, toFault } from "./adapters/fault.ts";
-import { onAbort } from "./adapters/inbox.ts";
-import { ProxiedListener } from "./adapters/proxied.ts";
-import { isSecure } from "./adapters/tls.ts";
-import { longestPath } from "./adapters/unix.ts";
-import { checkInteger, checkOptions } from "./check.ts";
+import type { Adapter, CheckedConnect, CheckedListen } from "./net/adapter.ts";
+import { bun } from "./adapters/bun/runtime.ts";
+import { deno } from "./adapters/deno/runtime.ts";
+import { fault, toFault } from "./net/socket_error.ts";
+import { onAbort } from "./net/wait_queue.ts";
+import { ProxiedListener } from "./net/proxy_protocol/listener.ts";
+import { isSecure } from "./net/tls.ts";
+import { longestPath } from "./net/socket_file.ts";
+import { checkInteger, checkOptions } from "./net/validate.ts";
 import type { SocketErrorCode } from "./errors.ts";
-import { checkProxyProtocol, refuseProxyProtocol } from "./proxy_protocol.ts";
+import {
+  checkProxyProtocol,
+  refuseProxyProtocol,
+} from "./net/proxy_protocol/trusted_proxies.ts";
 import {
   type AddressOf,
   type BindOptions,

@@ -9,7 +9,7 @@ import {
   serveDatagrams,
   serveEcho,
 } from "../mod.ts";
-import { loopGuard } from "../src/loop_guard.ts";
+import { loopGuard } from "../src/servers/loop_guard.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { output, python, text, until } from "./support.ts";
 import { ask, complaints } from "./udp.ts";

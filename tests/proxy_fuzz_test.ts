@@ -3,7 +3,7 @@
 import process from "node:process";
 import { it } from "node:test";
 import { type Address, connect, formatAddress, serve } from "../mod.ts";
-import { parseProxyHeader } from "../src/adapters/proxy_header.ts";
+import { parseProxyHeader } from "../src/net/proxy_protocol/header.ts";
 import { assert, assertEquals } from "./assert.ts";
 import {
   bytesOf,

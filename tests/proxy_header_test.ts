@@ -1,6 +1,6 @@
 // What is a PROXY header, to the byte, and what is none.
 import { describe, it } from "node:test";
-import { parseProxyHeader } from "../src/adapters/proxy_header.ts";
+import { parseProxyHeader } from "../src/net/proxy_protocol/header.ts";
 import { assert, assertEquals } from "./assert.ts";
 import {
   addresses,

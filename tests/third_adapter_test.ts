@@ -13,10 +13,10 @@ import type {
   Adapter,
   CheckedConnect,
   CheckedListen,
-} from "../src/adapters/adapter.ts";
-import { BaseConnection } from "../src/adapters/connection.ts";
-import { fault } from "../src/adapters/fault.ts";
-import { BaseListener } from "../src/adapters/listener.ts";
+} from "../src/net/adapter.ts";
+import { BaseConnection } from "../src/net/socket_connection.ts";
+import { fault } from "../src/net/socket_error.ts";
+import { BaseListener } from "../src/net/socket_listener.ts";
 import { assert, assertEquals } from "./assert.ts";
 import {
   assertRejectsWith,

@@ -1,5 +1,5 @@
-import type { Address } from "../socket.ts";
-import { BaseConnection } from "./connection.ts";
+import type { Address } from "../../socket.ts";
+import { BaseConnection } from "../../net/socket_connection.ts";
 
 /** The parts of a Bun socket that are used here. */
 export interface BunSocket {

@@ -1,8 +1,8 @@
-import type { CheckedListen } from "./adapters/adapter.ts";
-import { fault } from "./adapters/fault.ts";
-import { isSecure } from "./adapters/tls.ts";
-import { parseNetwork } from "./ip.ts";
-import { type Address, formatAddress } from "./socket.ts";
+import type { CheckedListen } from "../adapter.ts";
+import { fault } from "../socket_error.ts";
+import { isSecure } from "../tls.ts";
+import { parseNetwork } from "../../ip.ts";
+import { type Address, formatAddress } from "../../socket.ts";
 
 /** Whose word is taken for the client's address; nothing without the option. */
 export function checkProxyProtocol(

@@ -1,8 +1,8 @@
 import { StreamServer } from "./accept_loop.ts";
-import { checkFunctions, checkNumber, checkOptions } from "./check.ts";
-import { listen } from "./open.ts";
+import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
+import { listen } from "../open.ts";
 import type { Handler, ServeOptions, Server } from "./server.ts";
-import type { AddressOf } from "./socket.ts";
+import type { AddressOf } from "../socket.ts";
 
 /**
  * Listens, and runs a handler for every connection, many at once. A handler

@@ -6,8 +6,8 @@ import {
   formatAddress,
   type PipeOptions,
 } from "../socket.ts";
-import { fault, toFault } from "./fault.ts";
-import { onAbort, refusal } from "./inbox.ts";
+import { fault, toFault } from "./socket_error.ts";
+import { onAbort, refusal } from "./wait_queue.ts";
 import { DONE, SendingSide } from "./sending.ts";
 import { readableOf, writableOf } from "./streams.ts";
 

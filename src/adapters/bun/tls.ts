@@ -1,5 +1,5 @@
-import type { TlsConnectOptions, TlsListenOptions } from "../socket.ts";
-import { wireNames } from "./tls.ts";
+import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
+import { wireNames } from "../../net/tls.ts";
 
 // The options only: the handshakes are in bun.ts, the end in BunConnection.
 

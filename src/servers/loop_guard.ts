@@ -1,4 +1,4 @@
-import type { NetAddress } from "./socket.ts";
+import type { NetAddress } from "../socket.ts";
 
 /**
  * Which datagrams a server may answer. Two servers that answer each other

@@ -3,8 +3,8 @@ import { createSocket, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 // Without it the `close` event never comes.
 import "node:process";
-import { formatAddress, type NetAddress } from "../socket.ts";
-import { BaseDatagramSocket } from "./datagram.ts";
+import { formatAddress, type NetAddress } from "../../socket.ts";
+import { BaseDatagramSocket } from "../../net/datagram_socket.ts";
 
 /** The parts of Deno that are used here. */
 interface DenoRuntime {

@@ -1,12 +1,12 @@
-import { checkInteger, isAddress } from "../check.ts";
+import { checkInteger, isAddress } from "./validate.ts";
 import {
   type AbortOptions,
   type DatagramSocket,
   formatAddress,
   type NetAddress,
 } from "../socket.ts";
-import { fault, toFault } from "./fault.ts";
-import { Inbox } from "./inbox.ts";
+import { fault, toFault } from "./socket_error.ts";
+import { Inbox } from "./wait_queue.ts";
 
 type Datagram = [data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">];
 

@@ -1,5 +1,5 @@
-import type { NetAddress } from "../socket.ts";
-import { BaseDatagramSocket } from "./datagram.ts";
+import type { NetAddress } from "../../socket.ts";
+import { BaseDatagramSocket } from "../../net/datagram_socket.ts";
 
 /** The parts of Bun's UDP that are used here. */
 interface BunRuntime {

@@ -1,4 +1,4 @@
-import { checkSignal } from "../check.ts";
+import { checkSignal } from "./validate.ts";
 
 /**
  * What has arrived and nobody took yet, or who waits for what has not arrived:

@@ -2,10 +2,10 @@ import {
   serveDatagrams,
   type ServeDatagramsOptions,
   type ServerOf,
-} from "./datagrams.ts";
+} from "./serve_datagrams.ts";
 import { serve } from "./serve.ts";
 import type { ServeOptions } from "./server.ts";
-import type { Connection } from "./socket.ts";
+import type { Connection } from "../socket.ts";
 
 /**
  * The handler that sends back every byte until the peer ends (RFC 862), and

@@ -8,7 +8,7 @@ import type {
   UnixConnectOptions,
   UnixListenOptions,
 } from "../socket.ts";
-import type { BaseListener } from "./listener.ts";
+import type { BaseListener } from "./socket_listener.ts";
 
 /** An option that is there after `open.ts` filled in the defaults. */
 type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;

@@ -1,8 +1,8 @@
-import type { Address } from "../socket.ts";
-import type { BaseConnection } from "./connection.ts";
-import { BaseListener } from "./listener.ts";
-import { Newcomers } from "./newcomers.ts";
-import { LONGEST_HEADER, parseProxyHeader } from "./proxy_header.ts";
+import type { Address } from "../../socket.ts";
+import type { BaseConnection } from "../socket_connection.ts";
+import { BaseListener } from "../socket_listener.ts";
+import { Newcomers } from "../pending_handshakes.ts";
+import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
 
 /**
  * A listener behind proxies: its connections begin with a PROXY header, which

@@ -1,21 +1,25 @@
-import type { Address, Connection } from "../socket.ts";
-import { isAddress } from "../check.ts";
-import { isWildcard, unixAddress } from "./address.ts";
-import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
+import type { Address, Connection } from "../../socket.ts";
+import { isAddress } from "../../net/validate.ts";
+import { isWildcard, unixAddress } from "../../net/address.ts";
+import type {
+  Adapter,
+  CheckedConnect,
+  CheckedListen,
+} from "../../net/adapter.ts";
 import {
   broken,
   BunConnection,
   type BunError,
   type BunSocket,
-} from "./bun_connection.ts";
-import { descriptorLimit, exhausted, refused } from "./bun_proc.ts";
-import { identityOf, trustOf } from "./bun_tls.ts";
-import { bindUdp } from "./bun_udp.ts";
-import { onAbort } from "./inbox.ts";
-import { BaseListener } from "./listener.ts";
-import { Newcomers } from "./newcomers.ts";
-import { isSecure, protocolError } from "./tls.ts";
-import { bindPath } from "./unix.ts";
+} from "./handle.ts";
+import { descriptorLimit, exhausted, refused } from "./proc.ts";
+import { identityOf, trustOf } from "./tls.ts";
+import { bindUdp } from "./udp.ts";
+import { onAbort } from "../../net/wait_queue.ts";
+import { BaseListener } from "../../net/socket_listener.ts";
+import { Newcomers } from "../../net/pending_handshakes.ts";
+import { isSecure, protocolError } from "../../net/tls.ts";
+import { bindPath } from "../../net/socket_file.ts";
 
 /** The parts of Bun that are used here. */
 interface BunRuntime {

@@ -1,5 +1,5 @@
-import { formatIp, parseIp } from "../ip.ts";
-import type { Address } from "../socket.ts";
+import { formatIp, parseIp } from "../../ip.ts";
+import type { Address } from "../../socket.ts";
 
 // The PROXY protocol, versions 1 and 2:
 // https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt

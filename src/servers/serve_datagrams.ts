@@ -1,14 +1,14 @@
-import { checkFunctions, checkNumber, checkOptions } from "./check.ts";
-import { SocketError } from "./errors.ts";
+import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
+import { SocketError } from "../errors.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
-import { bind } from "./open.ts";
+import { bind } from "../open.ts";
 import type { Server } from "./server.ts";
 import type {
   BindOptions,
   DatagramSocket,
   NetAddress,
   UnixAddress,
-} from "./socket.ts";
+} from "../socket.ts";
 
 const encoder = new TextEncoder();
 

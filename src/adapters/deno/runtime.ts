@@ -5,17 +5,21 @@ import type {
   TcpListenOptions,
   TlsConnectOptions,
   UnixListenOptions,
-} from "../socket.ts";
-import { isWildcard, unixAddress } from "./address.ts";
-import type { Adapter, CheckedConnect, CheckedListen } from "./adapter.ts";
-import { DenoConnection, type DenoSocket } from "./deno_connection.ts";
-import { bindUdp } from "./deno_udp.ts";
-import { fault } from "./fault.ts";
-import { onAbort } from "./inbox.ts";
-import { BaseListener } from "./listener.ts";
-import { Newcomers } from "./newcomers.ts";
-import { isSecure } from "./tls.ts";
-import { bindPath } from "./unix.ts";
+} from "../../socket.ts";
+import { isWildcard, unixAddress } from "../../net/address.ts";
+import type {
+  Adapter,
+  CheckedConnect,
+  CheckedListen,
+} from "../../net/adapter.ts";
+import { DenoConnection, type DenoSocket } from "./handle.ts";
+import { bindUdp } from "./udp.ts";
+import { fault } from "../../net/socket_error.ts";
+import { onAbort } from "../../net/wait_queue.ts";
+import { BaseListener } from "../../net/socket_listener.ts";
+import { Newcomers } from "../../net/pending_handshakes.ts";
+import { isSecure } from "../../net/tls.ts";
+import { bindPath } from "../../net/socket_file.ts";
 
 /** The parts of Deno that are used here. */
 interface DenoRuntime {

@@ -1,4 +1,4 @@
-import type { Address, Connection, ListenOptions } from "./socket.ts";
+import type { Address, Connection, ListenOptions } from "../socket.ts";
 
 /**
  * What a handler is told beside its connection.

@@ -5,9 +5,9 @@ import {
   formatAddress,
   type Listener,
 } from "../socket.ts";
-import type { BaseConnection } from "./connection.ts";
-import { fault } from "./fault.ts";
-import { Inbox } from "./inbox.ts";
+import type { BaseConnection } from "./socket_connection.ts";
+import { fault } from "./socket_error.ts";
+import { Inbox } from "./wait_queue.ts";
 
 /**
  * A listener but for its system calls: the queue, its order, its end.

@@ -1,5 +1,5 @@
-import { checkNumber } from "./check.ts";
-import { SocketError } from "./errors.ts";
+import { checkNumber } from "../net/validate.ts";
+import { SocketError } from "../errors.ts";
 import type {
   Handler,
   HandlerContext,
@@ -13,7 +13,7 @@ import {
   type Connection,
   formatAddress,
   type Listener,
-} from "./socket.ts";
+} from "../socket.ts";
 
 /** After its handler, a connection may still say this many bytes… */
 const DRAIN_BYTES = 4 * 1024 * 1024;

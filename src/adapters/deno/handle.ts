@@ -1,6 +1,6 @@
-import type { Address } from "../socket.ts";
-import { BaseConnection } from "./connection.ts";
-import { protocolError } from "./tls.ts";
+import type { Address } from "../../socket.ts";
+import { BaseConnection } from "../../net/socket_connection.ts";
+import { protocolError } from "../../net/tls.ts";
 
 /** The parts of a `Deno.Conn` that are used here. */
 export interface DenoSocket {

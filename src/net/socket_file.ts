@@ -1,5 +1,5 @@
 import type { UnixListenOptions } from "../socket.ts";
-import type { BaseListener } from "./listener.ts";
+import type { BaseListener } from "./socket_listener.ts";
 
 /** The bytes that an address has room for: fewer on macOS than on Linux. */
 export function longestPath(): number {

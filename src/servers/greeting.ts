@@ -1,13 +1,13 @@
-import { checkFunctions } from "./check.ts";
+import { checkFunctions } from "../net/validate.ts";
 import {
   type DatagramHandler,
   serveDatagrams,
   type ServeDatagramsOptions,
   type ServerOf,
-} from "./datagrams.ts";
+} from "./serve_datagrams.ts";
 import { serve } from "./serve.ts";
 import type { Handler, ServeOptions } from "./server.ts";
-import type { Connection, NetAddress } from "./socket.ts";
+import type { Connection, NetAddress } from "../socket.ts";
 
 /**
  * What to say: text, bytes, or a function of the connection and, where the
