@@ -6,8 +6,8 @@
  * | `EADDRINUSE` | the address is taken, or a Unix path has a file already |
  * | `EADDRNOTAVAIL` | the address is not one of this machine's |
  * | `EACCES` | the system or the runtime's permissions refuse it |
- * | `ECONNREFUSED` | nobody listens there |
- * | `ECONNRESET` | the peer cut the connection |
+ * | `ECONNREFUSED` | no server listens there |
+ * | `ECONNRESET` | the peer reset the connection |
  * | `ECONNABORTED` | the connection was cut before it was set up |
  * | `EPIPE` | sending after `closeWrite()`, or to a peer that is gone |
  * | `ETIMEDOUT` | no answer, or idle for too long |
@@ -25,21 +25,13 @@
  * | `ENOTSUP` | this runtime cannot do it; the message says what can be done |
  * | `EIO` | anything else; `cause` holds the runtime's own error |
  *
- * @example Which faults may be over at the next try
+ * @example Codes for which another try may succeed
  * ```ts
  * import type { SocketErrorCode } from "@parley/echo";
  *
- * function mayPass(code: SocketErrorCode): boolean {
- *   switch (code) {
- *     case "ECONNREFUSED":
- *     case "ETIMEDOUT":
- *     case "EAGAIN":
- *       return true;
- *     default:
- *       return false;
- *   }
- * }
- * console.log(mayPass("ENOTFOUND")); // false
+ * const transient: SocketErrorCode[] = ["ECONNREFUSED", "ETIMEDOUT", "EAGAIN"];
+ *
+ * console.log(transient.includes("ENOTFOUND")); // false
  * ```
  */
 export type SocketErrorCode =
@@ -66,11 +58,39 @@ export type SocketErrorCode =
   | "ENOTSUP"
   | "EIO";
 
+/** Every code, what it means and what to do about it: the end of a message. */
+export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
+  EADDRINUSE:
+    "the address is in use, stop the other server or choose another port or path",
+  EADDRNOTAVAIL: "the address is not one of this machine's",
+  EACCES: "permission denied",
+  ECONNREFUSED:
+    "no server listens there, start the server or check the address",
+  ECONNRESET: "the peer reset the connection",
+  ECONNABORTED: "the connection was aborted",
+  EPIPE: "this side has ended, or the peer is gone",
+  ETIMEDOUT: "no answer in time",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "no route to the network",
+  ENOTFOUND: "the host name does not resolve, check its spelling and the DNS",
+  ENOENT: "there is no such file or directory",
+  EINVAL: "the system does not take this address",
+  EAGAIN: "the server's queue is full, try again",
+  EMFILE:
+    "no file descriptor is left, close some or raise the limit (ulimit -n)",
+  EMSGSIZE: "the datagram is too large, send at most 65507 bytes",
+  EAFNOSUPPORT: "the address is of another family than the socket's",
+  EPROTO: "TLS failed",
+  EBADF: "it is closed",
+  EBUSY: "another call is receiving already, wait for it or abort it",
+  ENOTSUP: "this runtime cannot do that",
+  EIO: "the system reported an error",
+};
+
 /**
- * What a socket call rejects with when the arguments were right and the world
- * was not: one class on every runtime. The message names the address and the
- * remedy, `code` is for programs, `cause` holds the runtime's own error where
- * there is one.
+ * The error of every failed socket call, except wrong arguments and aborts: one
+ * class on every runtime. The message names the address and the remedy, `code`
+ * is for programs, `cause` holds the runtime's own error where there is one.
  *
  * Wrong arguments are a `TypeError` or a `RangeError` instead, and an aborted
  * call rejects with `signal.reason`.
@@ -92,11 +112,11 @@ export type SocketErrorCode =
 export class SocketError extends Error {
   /** The class's name, `"SocketError"`. */
   override readonly name = "SocketError";
-  /** The POSIX code of the fault. */
+  /** The POSIX code. */
   readonly code: SocketErrorCode;
 
   /**
-   * Makes an error with a code; the package makes them, a test may too.
+   * Makes an error with a code, as this package does and tests may.
    *
    * @param code The POSIX code.
    * @param message What failed, where, and what to do about it.

@@ -1,36 +1,65 @@
-import type {
-  Connection,
-  DatagramSocket,
-  NetAddress,
-  TcpConnectOptions,
-  TcpListenOptions,
-  TlsConnectOptions,
-  UnixConnectOptions,
-  UnixListenOptions,
-} from "../socket.ts";
-import type { BaseListener } from "./socket_listener.ts";
+import type { Address, NetAddress } from "../socket.ts";
+import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
+import type { DatagramQueue } from "./datagram_queue.ts";
+import type { SocketConnection } from "./socket_connection.ts";
+import type { WaitQueue } from "./wait_queue.ts";
 
-/** An option that is there after `open.ts` filled in the defaults. */
-type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
+/** The connections of a listener, which `accept` takes. */
+export type AcceptQueue = WaitQueue<SocketConnection>;
 
-/** {@linkcode ListenOptions} as an adapter gets them: checked and complete. */
-export type CheckedListen =
-  | Filled<TcpListenOptions, "transport" | "hostname" | "backlog">
-  | Filled<UnixListenOptions, "backlog">;
+/** A runtime's listening socket, which fills an {@linkcode AcceptQueue}. */
+export interface ListenerHandle {
+  readonly addr: Address;
+  /**
+   * A call of `accept` waits. Where the runtime accepts by itself there is
+   * nothing to do.
+   */
+  acceptStart?(): void;
+  /** Closes the socket; resolves when the address is free. */
+  close(): Promise<void> | void;
+}
 
-/** {@linkcode ConnectOptions} as an adapter gets them: checked and complete. */
-export type CheckedConnect =
-  | Filled<TcpConnectOptions, "transport" | "hostname"> & {
-    tls?: TlsConnectOptions;
-  }
-  | UnixConnectOptions;
+/** A runtime's UDP socket, which fills a {@linkcode DatagramQueue}. */
+export interface DatagramHandle {
+  readonly addr: NetAddress<"udp">;
+  /**
+   * Sends one datagram; returns no promise if the runtime took it at once.
+   *
+   * @param hostname An IP address of the socket's family, or a name.
+   * @param isName Whether it is a name, to be resolved for the family.
+   */
+  send(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    isName: boolean,
+  ): Promise<void> | void;
+  /**
+   * Closes the socket; resolves when the port is free.
+   *
+   * @param sending Resolves when the send under way has settled, if any.
+   */
+  close(sending: Promise<void> | undefined): Promise<void> | void;
+}
 
-/** What a runtime needs to have to carry the interface. */
+/**
+ * What a runtime provides. Its errors may be native: the caller turns them
+ * into a `SocketError` by their `code`. What the runtime cannot do is rejected
+ * with `ENOTSUP` and a remedy, never ignored.
+ */
 export interface Adapter {
-  /** Whether this is the runtime. */
-  readonly here: boolean;
-  /** What these throw may be the runtime's own: `open.ts` translates it. */
-  listen(options: CheckedListen): BaseListener | Promise<BaseListener>;
-  connect(options: CheckedConnect): Promise<Connection>;
-  bind(address: NetAddress<"udp">): Promise<DatagramSocket>;
+  /** Whether the program runs on this runtime. */
+  readonly isCurrent: boolean;
+  /** Listens, and puts accepted connections into the queue. */
+  listen(
+    options: CheckedListen,
+    queue: AcceptQueue,
+  ): ListenerHandle | Promise<ListenerHandle>;
+  /** Connects; with TLS it resolves after a verified handshake. */
+  connect(options: CheckedConnect): Promise<SocketConnection>;
+  /** Binds, and puts received datagrams into the queue. */
+  bind(
+    address: NetAddress<"udp">,
+    queue: DatagramQueue,
+  ): DatagramHandle | Promise<DatagramHandle>;
 }

@@ -1,6 +1,9 @@
-import type { UnixAddress } from "../socket.ts";
+import type { NetAddress, UnixAddress } from "../socket.ts";
 
-/** Whether it stands for all of a machine's addresses. */
+/** The address of a Unix socket that is bound to no path. */
+export const UNNAMED_UNIX_ADDRESS: UnixAddress = unixAddress("");
+
+/** Whether a hostname stands for all of a machine's addresses. */
 export function isWildcard(hostname: string): boolean {
   return hostname === "0.0.0.0" || hostname === "::";
 }
@@ -8,4 +11,16 @@ export function isWildcard(hostname: string): boolean {
 /** The address of a path as it was given; empty for a peer without one. */
 export function unixAddress(path: string): UnixAddress {
   return { transport: "unix", path };
+}
+
+/** The address of a TCP socket. */
+export function tcpAddress(hostname: string, port: number): NetAddress<"tcp"> {
+  return { transport: "tcp", hostname, port };
+}
+
+/** The bytes that a Unix address has room for: fewer on macOS than on Linux. */
+export function longestPath(): number {
+  // Looked up here, for Deno makes this object when it is first asked for.
+  const { process } = globalThis as { process?: { platform: string } };
+  return process?.platform === "linux" ? 107 : 103;
 }

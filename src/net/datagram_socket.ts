@@ -1,58 +1,42 @@
-import { checkInteger, isAddress } from "./validate.ts";
 import {
   type AbortOptions,
   type DatagramSocket,
   formatAddress,
   type NetAddress,
 } from "../socket.ts";
-import { fault, toFault } from "./socket_error.ts";
-import { Inbox } from "./wait_queue.ts";
-
-type Datagram = [data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">];
+import type { DatagramHandle } from "./adapter.ts";
+import type { Datagram, DatagramQueue } from "./datagram_queue.ts";
+import { socketError, toSocketError } from "./socket_error.ts";
+import { checkHostname, checkInteger, isAddress, toBytes } from "./validate.ts";
 
 /** The most that IPv4 carries; IPv6 would take 20 bytes more. */
-const LARGEST = 65507;
-/** What may wait to be received: bytes, and for each datagram a bit more. */
-const QUEUE_BYTES = 4 * 1024 * 1024;
-const DATAGRAM_BYTES = 256;
-
-const encoder = new TextEncoder();
+const MAX_BYTES = 65507;
 /** Shared by every send that the runtime takes at once. */
 const DONE = Promise.resolve();
 
-/**
- * A datagram socket but for its system calls: the queue, the order of sends,
- * the checks, the end. An adapter extends it, and hands datagrams to `put`.
- */
-export abstract class BaseDatagramSocket implements DatagramSocket {
-  abstract readonly addr: NetAddress<"udp">;
-  dropped = 0;
-  readonly #inbox = new Inbox<Datagram>(
-    ([data]) => data.length + DATAGRAM_BYTES,
-  );
+/** A UDP socket over a runtime's {@linkcode DatagramHandle} and its queue. */
+export class UdpSocket implements DatagramSocket {
+  readonly addr: NetAddress<"udp">;
+  readonly #handle: DatagramHandle;
+  readonly #queue: DatagramQueue;
   #closed: Promise<void> | undefined;
-  /** The last send under way: the next one waits for it. */
+  /** Settles with the last send under way: the next one waits for it. */
   #sending: Promise<void> | undefined;
   /** The last hostname that proved to be an address of our family. */
-  #address: string | undefined;
+  #checkedAddress: string | undefined;
 
-  /**
-   * Sends one datagram, to an address or to a name; no promise where the
-   * runtime took it at once.
-   */
-  protected abstract transmit(
-    data: Uint8Array,
-    hostname: string,
-    port: number,
-    named: boolean,
-  ): Promise<void> | void;
-  /** Frees the address, with a send maybe under way. */
-  protected abstract release(
-    sending: Promise<void> | undefined,
-  ): Promise<void> | void;
+  constructor(handle: DatagramHandle, queue: DatagramQueue) {
+    this.addr = handle.addr;
+    this.#handle = handle;
+    this.#queue = queue;
+  }
+
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
 
   recvFrom(options?: AbortOptions): Promise<Datagram> {
-    return this.#inbox.take(options?.signal);
+    return this.#queue.waiting.take(options?.signal);
   }
 
   sendTo(
@@ -61,13 +45,15 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
   ): Promise<void> {
     try {
       const { hostname, port } = to;
-      const bytes = typeof data === "string" ? encoder.encode(data) : data;
-      checkDatagram(bytes);
+      const bytes = toBytes(data);
+      if (bytes.length > MAX_BYTES) {
+        throw socketError("EMSGSIZE", `Cannot send ${bytes.length} bytes`);
+      }
       checkInteger("port", port, 1, 65535);
-      const checked = hostname === this.#address
+      const checked = hostname === this.#checkedAddress
         ? hostname
         : this.#checkHostname(hostname, port);
-      return this.#transmit(bytes, checked, port) ?? DONE;
+      return this.#send(bytes, checked, port) ?? DONE;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -78,62 +64,40 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
   }
 
   async #close(): Promise<void> {
-    this.#inbox.close(this.#fault("receive on"));
-    await this.release(this.#sending);
+    this.#queue.waiting.close(this.#closedError("receive on"));
+    await this.#handle.close(this.#sending);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Datagram, void> {
-    while (this.#closed === undefined) {
-      let datagram;
-      try {
-        datagram = await this.recvFrom();
-      } catch (error) {
-        // Closed while waiting: the end of the loop, not a fault in it.
-        if (this.#closed !== undefined) return;
-        throw error;
-      }
-      yield datagram;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<Datagram, void> {
+    return this.#queue.waiting.iterate(() => this.recvFrom());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** Whether `close` was called. */
-  get closed(): boolean {
-    return this.#closed !== undefined;
-  }
-
-  /** A datagram came; it is ours to keep. */
-  put(data: Uint8Array<ArrayBuffer>, hostname: string, port: number): void {
-    if (this.closed) return;
-    if (this.#inbox.weight > QUEUE_BYTES) this.dropped++;
-    else this.#inbox.put([data, { transport: "udp", hostname, port }]);
-  }
-
-  #transmit(
+  #send(
     data: Uint8Array,
     hostname: string,
     port: number,
   ): Promise<void> | void {
-    const named = hostname !== this.#address;
+    const isName = hostname !== this.#checkedAddress;
+    const send = () => {
+      if (this.#closed) throw this.#closedError("send from");
+      return this.#handle.send(data, hostname, port, isName);
+    };
     try {
-      if (this.closed) throw this.#fault("send from");
       // Deno sends what is under way at once in the reverse order.
       const sending = this.#sending === undefined
-        ? this.transmit(data, hostname, port, named)
-        : this.#sending.then(() => {
-          if (this.closed) throw this.#fault("send from");
-          return this.transmit(data, hostname, port, named);
-        });
-      if (sending !== undefined) return this.#hold(sending, hostname, port);
+        ? send()
+        : this.#sending.then(send);
+      if (sending !== undefined) return this.#track(sending, hostname, port);
     } catch (error) {
-      throw this.#explain(error, hostname, port);
+      throw this.#sendError(error, hostname, port);
     }
   }
 
-  async #hold(
+  async #track(
     sending: Promise<void>,
     hostname: string,
     port: number,
@@ -143,53 +107,38 @@ export abstract class BaseDatagramSocket implements DatagramSocket {
     try {
       await sending;
     } catch (error) {
-      throw this.#explain(error, hostname, port);
+      throw this.#sendError(error, hostname, port);
     } finally {
       if (this.#sending === settled) this.#sending = undefined;
     }
   }
 
-  /** Checks where a datagram goes; addresses are often those of the last one. */
+  /** Returns a name, or an address of our family, without brackets. */
   #checkHostname(hostname: string, port: number): string {
-    if (typeof hostname !== "string" || hostname === "") {
-      throw new TypeError(
-        `Invalid hostname "${hostname}": expected a name or an IP address`,
-      );
-    }
-    // As URLs write IPv6.
-    const to = hostname.replace(/^\[(.*)\]$/, "$1");
+    const to = checkHostname(hostname);
     if (!isAddress(to)) return to;
     const own = this.addr.hostname;
     // An IPv6 socket on all addresses speaks IPv4 as well.
     if (own !== "::" && own.includes(":") !== to.includes(":")) {
-      throw fault("EAFNOSUPPORT", cannotSend(to, port));
+      throw socketError("EAFNOSUPPORT", sendCall(to, port));
     }
-    return this.#address = to;
+    return this.#checkedAddress = to;
   }
 
-  #explain(error: unknown, hostname: string, port: number): Error {
-    return this.closed
-      ? this.#fault("send from")
-      : toFault(error, cannotSend(hostname, port));
+  #sendError(error: unknown, hostname: string, port: number): Error {
+    return this.#closed
+      ? this.#closedError("send from")
+      : toSocketError(error, sendCall(hostname, port));
   }
 
-  #fault(doing: string): Error {
-    return fault("EBADF", `Cannot ${doing} ${formatAddress(this.addr)}`);
+  #closedError(verb: string): Error {
+    const call = `Cannot ${verb} ${formatAddress(this.addr)}`;
+    return socketError("EBADF", call);
   }
 }
 
-function checkDatagram(data: Uint8Array): void {
-  if (!(data instanceof Uint8Array)) {
-    throw new TypeError(
-      `Cannot send ${typeof data}: expected Uint8Array or string`,
-    );
-  }
-  if (data.length > LARGEST) {
-    throw fault("EMSGSIZE", `Cannot send ${data.length} bytes`);
-  }
-}
-
-function cannotSend(hostname: string, port: number): string {
-  const to = formatAddress({ transport: "udp", hostname, port });
-  return `Cannot send to ${to}`;
+function sendCall(hostname: string, port: number): string {
+  return `Cannot send to ${
+    formatAddress({ transport: "udp", hostname, port })
+  }`;
 }

@@ -1,42 +1,44 @@
-/** How long a newcomer may take, in milliseconds. */
-const TIME = 10_000;
+/** How long a handshake may take, in milliseconds. */
+const DEADLINE = 10_000;
 
-/** How many may be at it at once. */
-const MOST = 511;
+/** How many may be pending at once. */
+const LIMIT = 511;
 
 /**
- * Those who have connected and still have to introduce themselves, by a TLS
- * handshake or a PROXY header: each in its time, and when there are too many,
- * the oldest makes room for the next. So those who stay silent shut out nobody.
+ * Connections with an unfinished TLS handshake or PROXY header: 10 s each;
+ * beyond 511 the oldest is closed. So silent clients shut out no other.
  */
-export class Newcomers<T> {
+export class PendingHandshakes<T> {
   readonly #timers = new Map<T, ReturnType<typeof setTimeout>>();
-  readonly #dismiss: (newcomer: T) => void;
+  readonly #close: (pending: T) => void;
 
-  /** @param dismiss Closes one whose time is over. */
-  constructor(dismiss: (newcomer: T) => void) {
-    this.#dismiss = dismiss;
+  /** @param close Closes a connection that is late, or one too many. */
+  constructor(close: (pending: T) => void) {
+    this.#close = close;
   }
 
-  add(newcomer: T): void {
+  add(pending: T): void {
     const [oldest] = this.#timers.keys();
-    if (this.#timers.size >= MOST) this.#giveUp(oldest);
-    this.#timers.set(newcomer, setTimeout(() => this.#giveUp(newcomer), TIME));
+    if (this.#timers.size >= LIMIT) this.#giveUp(oldest);
+    this.#timers.set(
+      pending,
+      setTimeout(() => this.#giveUp(pending), DEADLINE),
+    );
   }
 
-  /** It is through, one way or the other; returns whether it was in time. */
-  remove(newcomer: T): boolean {
-    clearTimeout(this.#timers.get(newcomer));
-    return this.#timers.delete(newcomer);
+  /** Ends the wait for a connection; returns whether it was still pending. */
+  remove(pending: T): boolean {
+    clearTimeout(this.#timers.get(pending));
+    return this.#timers.delete(pending);
   }
 
-  /** Closes them all. */
+  /** Closes all of them. */
   clear(): void {
-    for (const newcomer of this.#timers.keys()) this.#giveUp(newcomer);
+    for (const pending of this.#timers.keys()) this.#giveUp(pending);
   }
 
-  #giveUp(newcomer: T): void {
-    this.remove(newcomer);
-    this.#dismiss(newcomer);
+  #giveUp(pending: T): void {
+    this.remove(pending);
+    this.#close(pending);
   }
 }

@@ -6,77 +6,104 @@ import {
   formatAddress,
   type PipeOptions,
 } from "../socket.ts";
-import { fault, toFault } from "./socket_error.ts";
-import { onAbort, refusal } from "./wait_queue.ts";
-import { DONE, SendingSide } from "./sending.ts";
-import { readableOf, writableOf } from "./streams.ts";
+import { rejectIfAborted, rejectOnAbort } from "./abort.ts";
+import type { Handle, HandleEvents } from "./handle.ts";
+import { DONE, type SendErrors, SendQueue } from "./send_queue.ts";
+import {
+  type NativeError,
+  socketError,
+  toSocketError,
+} from "./socket_error.ts";
+import { pipeGeneric, readableOf, writableOf } from "./streams.ts";
+import { checkMaxBytes, toBytes } from "./validate.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A `recv` that waits. */
 type Receiver = PromiseWithResolvers<Bytes | null>;
 
-/** A `pipeTo` that waits for the end. */
-interface Relay extends PromiseWithResolvers<void> {
-  readonly destination: BaseConnection;
+/** A `pipeTo` under way. */
+interface Pipe extends PromiseWithResolvers<void> {
+  readonly destination: SocketConnection;
   readonly preventClose: boolean;
+  /** Whether chunks go to the destination as they come. */
+  isReading: boolean;
+  /** What follows a chunk that took time: made once, not once per chunk. */
+  readonly onSent: () => void;
+  readonly onFailed: (error: unknown) => void;
 }
 
-/** Stands for a `recv` whose promise is the runtime's to settle. */
-const DIRECT: Receiver = {
-  promise: Promise.resolve(null),
-  resolve() {},
-  reject() {},
-};
+/** The most that a pipe reads at once. */
+const PIPE_BYTES = 262_144;
+/** Up to here to copy is cheaper than to read into a new buffer. */
+const COPIED_BYTES = 1024;
 
 /**
- * A connection but for its system calls: who may receive, what an end, an
- * error, an abort and a close mean; and what `SendingSide` adds.
- *
- * An adapter extends it: it answers `read`, `write`, `finish` and `release`,
- * and reports what comes by `push` or `forward`, `end` and `fail`.
+ * Replaces the addresses by those of a PROXY header, and takes back the bytes
+ * that were received behind it. Not a method, for users hold the connection.
  */
-export abstract class BaseConnection extends SendingSide implements Connection {
-  localAddr: Address;
-  remoteAddr: Address;
+export let applyProxyHeader: (
+  connection: SocketConnection,
+  endpoints: { source: Address; destination: Address } | undefined,
+  rest: Bytes,
+) => void;
+
+/**
+ * A connection over a runtime's {@linkcode Handle}. It holds every rule of
+ * receiving: one call at a time, aborts, half-close, pipes, errors; those of
+ * sending are in {@linkcode SendQueue}.
+ */
+export class SocketConnection implements Connection {
   readonly alpnProtocol: string | undefined;
-  bytesReceived = 0;
-
+  readonly #handle: Handle;
+  readonly #sending: SendQueue;
+  #localAddr: Address;
+  #remoteAddr: Address;
+  #bytesReceived = 0;
   #closed = false;
-  /** What broke the connection, for every later call. */
+  /** The first error of the socket, which every later call reports. */
   #failure: SocketError | null = null;
-
-  /** Bytes that came before somebody asked for them. */
-  #chunks: Bytes[] = [];
+  /** Whether the peer has ended its side. */
   #ended = false;
+  /** Received bytes that no call has taken yet. */
+  #chunks: Bytes[] | null = null;
   /** The `recv` that waits, or the `pipeTo`: never both. */
   #receiver: Receiver | null = null;
   #maxBytes = 0;
-  #relay: Relay | null = null;
-
+  #pipe: Pipe | null = null;
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
   constructor(
+    handle: Handle,
     localAddr: Address,
     remoteAddr: Address,
-    alpnProtocol: string | undefined,
+    alpnProtocol?: string,
   ) {
-    super();
-    this.localAddr = localAddr;
-    this.remoteAddr = remoteAddr;
+    const events = new SocketConnection.#Events(this);
+    handle.events = events;
+    this.#handle = handle;
+    this.#sending = new SendQueue(handle, events);
+    this.#localAddr = localAddr;
+    this.#remoteAddr = remoteAddr;
     this.alpnProtocol = alpnProtocol;
   }
 
-  /** Somebody waits and nothing is queued: start or resume reading. */
-  protected abstract read(maxBytes: number): void;
-  /**
-   * The short cut of `recv`, where the runtime's own promise can serve it: it
-   * goes on with `received` or `notReceived`. Others return null.
-   */
-  protected readDirectly(_maxBytes: number): Promise<Bytes | null> | null {
-    return null;
+  get localAddr(): Address {
+    return this.#localAddr;
   }
-  /** Closes the socket; a `write` under way must settle, however. */
-  protected abstract release(): void;
+
+  get remoteAddr(): Address {
+    return this.#remoteAddr;
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  get bytesSent(): number {
+    return this.#sending.bytesSent;
+  }
 
   get readable(): ReadableStream<Bytes> {
     return this.#readable ??= readableOf(this);
@@ -86,34 +113,27 @@ export abstract class BaseConnection extends SendingSide implements Connection {
     return this.#writable ??= writableOf(this);
   }
 
-  recv(
-    maxBytes = 65536,
-    options?: AbortOptions,
-  ): Promise<Bytes | null> {
-    if (!Number.isInteger(maxBytes) || maxBytes < 1) {
-      return Promise.reject(invalidMaxBytes(maxBytes));
-    }
+  recv(maxBytes = 65536, options?: AbortOptions): Promise<Bytes | null> {
     const signal = options?.signal;
-    const broken = this.#cannotReceive();
-    if (broken !== null) return Promise.reject(broken);
-    const refused = signal === undefined ? undefined : refusal(signal);
+    const refused = checkMaxBytes(maxBytes) ?? this.#refuseReceive(signal);
     if (refused !== undefined) return refused;
-    if (this.#chunks.length > 0) return Promise.resolve(this.#take(maxBytes));
+    if (this.#chunks !== null) return Promise.resolve(this.#take(maxBytes));
     if (this.#ended) return Promise.resolve(null);
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (signal === undefined) {
-      const direct = this.readDirectly(maxBytes);
-      if (direct !== null) {
-        this.#receiver = DIRECT;
-        return direct;
-      }
-    }
     const receiver: Receiver = Promise.withResolvers();
     this.#receiver = receiver;
-    if (signal !== undefined) this.#heed(signal, receiver);
     this.#maxBytes = maxBytes;
-    this.read(maxBytes);
+    if (signal !== undefined) this.#rejectOnAbort(signal, receiver);
+    this.#handle.readStart(maxBytes);
     return receiver.promise;
+  }
+
+  send(data: Uint8Array | string): Promise<void> {
+    try {
+      return this.#sending.send(toBytes(data)) ?? DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
@@ -122,19 +142,25 @@ export abstract class BaseConnection extends SendingSide implements Connection {
         `Invalid destination "${destination}": expected a Connection`;
       return Promise.reject(new TypeError(message));
     }
-    return destination instanceof BaseConnection
-      ? this.#relayTo(destination, options)
-      : this.#relayByHand(destination, options);
+    return #handle in destination
+      ? this.#startPipe(destination, options)
+      : pipeGeneric(this, destination, options);
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#error("EBADF", "send"));
+    // After a failure no peer is left to send the FIN to; `recv` and `send`
+    // report the failure.
+    return this.#failure === null ? this.#sending.end() : DONE;
   }
 
   close(): Promise<void> {
     if (this.#closed) return DONE;
     this.#closed = true;
-    this.#chunks = [];
-    const sends = this.takeSends();
-    this.release();
-    if (this.wanted) this.#giveUp(this.fault("EBADF", "receive"));
-    for (const send of sends) send.reject(this.fault("EBADF", "send"));
+    this.#chunks = null;
+    this.#handle.close(this.#sending.isWriting);
+    this.#rejectReceive(this.#error("EBADF", "receive"));
+    this.#sending.close(this.#error("EBADF", "send"));
     return DONE;
   }
 
@@ -142,218 +168,242 @@ export abstract class BaseConnection extends SendingSide implements Connection {
     return this.close();
   }
 
-  /**
-   * Whose connection it really is, as a proxy says in front of it; nobody has
-   * received so far. What was read beyond that is the next to be received.
-   */
-  introduce(
-    endpoints: { source: Address; destination: Address } | undefined,
-    rest: Bytes,
-  ): void {
-    if (endpoints !== undefined) {
-      this.remoteAddr = endpoints.source;
-      this.localAddr = endpoints.destination;
+  static {
+    applyProxyHeader = (connection, endpoints, rest) => {
+      if (endpoints !== undefined) {
+        connection.#remoteAddr = endpoints.source;
+        connection.#localAddr = endpoints.destination;
+      }
+      connection.#bytesReceived = 0;
+      if (rest.length > 0) (connection.#chunks ??= []).unshift(rest);
+    };
+  }
+
+  /** Receives the events for a connection, whose users must not find them. */
+  static readonly #Events = class implements HandleEvents, SendErrors {
+    readonly #connection: SocketConnection;
+
+    constructor(connection: SocketConnection) {
+      this.#connection = connection;
     }
-    this.bytesReceived = 0;
-    if (rest.length > 0) this.#chunks.unshift(rest);
+
+    onData(chunk: Bytes): void {
+      this.#connection.#onData(chunk);
+    }
+
+    onEnd(): void {
+      this.#connection.#onEnd();
+    }
+
+    onError(error: unknown): void {
+      this.#connection.#fail(error);
+    }
+
+    onDrain(): void {
+      this.#connection.#sending.onDrain();
+    }
+
+    onClose(error?: NativeError): void {
+      this.#connection.#onClose(error);
+    }
+
+    sendFailure(): SocketError | null {
+      return this.#connection.#sendFailure();
+    }
+
+    sendError(error: unknown): SocketError {
+      return this.#connection.#sendError(error);
+    }
+
+    endedError(): SocketError {
+      return this.#connection.#error("EPIPE", "send");
+    }
+  };
+
+  #refuseReceive(signal: AbortSignal | undefined): Promise<never> | undefined {
+    if (this.#closed) return Promise.reject(this.#error("EBADF", "receive"));
+    if (this.#receiver !== null || this.#pipe !== null) {
+      return Promise.reject(this.#error("EBUSY", "receive"));
+    }
+    return signal === undefined ? undefined : rejectIfAborted(signal);
   }
 
-  /** Whether a `recv` or a `pipeTo` waits: nothing else should be read. */
-  get wanted(): boolean {
-    return this.#receiver !== null || this.#relay !== null;
+  #onData(chunk: Bytes): void {
+    const receiver = this.#receiver;
+    if (receiver !== null) {
+      this.#receiver = null;
+      this.#handle.readStop();
+      receiver.resolve(this.#receive(this.#own(chunk)));
+    } else if (this.#pipe?.isReading) {
+      this.#pipeChunk(this.#pipe, chunk);
+    } else if (!this.#closed) {
+      // It was read before reading could stop: kept for the next call.
+      this.#handle.readStop();
+      (this.#chunks ??= []).push(this.#own(chunk));
+    }
   }
 
-  /** Whether the peer has ended its side. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** Whether what comes goes to `forward` instead of `push`. */
-  get relaying(): boolean {
-    return this.#relay !== null && this.#chunks.length === 0;
-  }
-
-  /** The `pipeTo` that waits: tells one from the next. */
-  get relay(): unknown {
-    return this.#relay;
-  }
-
-  /** What a direct read resolves with. */
-  protected received(chunk: Bytes | null): Bytes | null {
-    if (this.#closed) throw this.fault("EBADF", "receive");
-    this.#receiver = null;
-    if (chunk !== null) this.bytesReceived += chunk.length;
-    else if (this.#failure !== null) throw this.#failure;
-    else this.#ended = true;
+  /** Copies a chunk, unless it fills most of its buffer and may take it along. */
+  #own(chunk: Bytes): Bytes {
+    const handle = this.#handle;
+    if (handle.detach === undefined) return chunk;
+    const { length } = chunk;
+    if (length <= COPIED_BYTES || length < chunk.buffer.byteLength / 2) {
+      return chunk.slice();
+    }
+    handle.detach();
     return chunk;
   }
 
-  /** What a direct read rejects with. */
-  protected notReceived(error: unknown): never {
-    if (this.#closed) throw this.fault("EBADF", "receive");
-    this.fail(error);
-    throw this.#failure;
+  /** Returns the first `maxBytes` of a chunk, and queues the rest. */
+  #receive(chunk: Bytes): Bytes {
+    if (chunk.length > this.#maxBytes) {
+      this.#chunks = [chunk];
+      return this.#take(this.#maxBytes);
+    }
+    this.#bytesReceived += chunk.length;
+    return chunk;
   }
 
-  /** Bytes came: to the waiting `recv`, or into the queue. They are ours. */
-  push(chunk: Bytes): void {
-    if (this.#closed) return;
-    this.#chunks.push(chunk);
-    const receiver = this.#receiver;
-    if (receiver === null) return;
-    this.#receiver = null;
-    receiver.resolve(this.#take(this.#maxBytes));
+  /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
+  #take(maxBytes: number): Bytes {
+    const chunks = this.#chunks!;
+    let [chunk] = chunks;
+    if (chunk.length > maxBytes) {
+      chunks[0] = chunk.subarray(maxBytes);
+      chunk = chunk.slice(0, maxBytes);
+    } else if (chunks.length === 1) this.#chunks = null;
+    else chunks.shift();
+    this.#bytesReceived += chunk.length;
+    return chunk;
   }
 
-  /** Relays bytes; no promise where the destination took them at once. */
-  forward(chunk: Uint8Array): Promise<void> | void {
-    this.bytesReceived += chunk.length;
-    return this.#relay!.destination.transmit(chunk);
-  }
-
-  /** The destination failed: the relay is over, this connection is not. */
-  abandon(error: unknown, relay: unknown): void {
-    if (relay !== null && this.#relay === relay) this.#giveUp(error);
-  }
-
-  /** The peer ended its side. */
-  end(): void {
+  #onEnd(): void {
     if (this.#closed || this.#failure !== null) return;
     this.#ended = true;
-    if (this.#chunks.length > 0) return;
+    // What is queued comes before the end.
+    if (this.#chunks !== null) return;
     this.#receiver?.resolve(null);
     this.#receiver = null;
-    if (this.#relay !== null) this.#endRelay(this.#relay);
+    if (this.#pipe !== null) this.#endPipe(this.#pipe);
   }
 
-  /** A relay is through when its destination has taken the last of it. */
-  #endRelay(relay: Relay): void {
-    const { destination, preventClose } = relay;
-    const through = () => {
-      if (this.#relay !== relay) return;
-      this.#relay = null;
-      relay.resolve(preventClose ? undefined : destination.closeWrite());
-    };
-    const flushed = destination.flushed();
-    if (flushed === undefined) through();
-    else flushed.then(through, (error) => this.abandon(error, relay));
+  #onClose(error?: NativeError): void {
+    // EPIPE: what we sent met a peer that had ended, the end for receiving.
+    if (error === undefined || error.code === "EPIPE") this.#onEnd();
+    else this.#fail(error);
+    this.#sending.onClose(error ?? this.#error("EPIPE", "send"));
   }
 
-  /** The connection broke. The first error is the one that is reported. */
-  fail(error: unknown): void {
+  /** Keeps the first error, and rejects the call that waits with it. */
+  #fail(error: unknown): void {
     if (this.#closed) return;
-    this.#failure ??= toFault(error, this.#cannot("receive"));
-    this.#giveUp(this.#failure);
+    this.#failure ??= toSocketError(error, this.#call("receive"));
+    this.#rejectReceive(this.#failure);
   }
 
-  protected broken(): SocketError | null {
-    return this.#closed ? this.fault("EBADF", "send") : this.#failure;
+  #rejectOnAbort(signal: AbortSignal, call: Receiver | Pipe): void {
+    rejectOnAbort(signal, call.promise, () => {
+      const isCurrent = this.#receiver === call || this.#pipe === call;
+      if (isCurrent) this.#rejectReceive(signal.reason);
+    });
   }
 
-  protected explain(error: unknown): SocketError {
-    if (this.#closed) return this.fault("EBADF", "send");
-    const failure = toFault(error, this.#cannot("send"));
+  /** Rejects the `recv` or the `pipeTo` that waits. */
+  #rejectReceive(reason: unknown): void {
+    const call = this.#receiver ?? this.#pipe;
+    if (call === null) return;
+    // The destination of a pipe may still be sending the last chunk.
+    if (this.#pipe !== null) this.#handle.detach?.();
+    this.#receiver = this.#pipe = null;
+    if (!this.#closed) this.#handle.readStop();
+    call.reject(reason);
+  }
+
+  #startPipe(
+    destination: SocketConnection,
+    { signal, preventClose = false }: PipeOptions = {},
+  ): Promise<void> {
+    const refused = this.#refuseReceive(signal);
+    if (refused !== undefined) return refused;
+    const pipe: Pipe = {
+      ...Promise.withResolvers<void>(),
+      destination,
+      preventClose,
+      isReading: false,
+      onSent: () => this.#continuePipe(pipe),
+      onFailed: (error) => this.#failPipe(pipe, error),
+    };
+    this.#pipe = pipe;
+    if (signal !== undefined) this.#rejectOnAbort(signal, pipe);
+    this.#continuePipe(pipe);
+    return pipe.promise;
+  }
+
+  /** Sends what is queued, then reads on. */
+  #continuePipe(pipe: Pipe): void {
+    if (this.#pipe !== pipe) return;
+    while (this.#chunks !== null) {
+      const sent = pipe.destination.#sending.send(this.#take(PIPE_BYTES));
+      if (sent !== undefined) return void sent.then(pipe.onSent, pipe.onFailed);
+    }
+    if (this.#ended) this.#endPipe(pipe);
+    else if (this.#failure !== null) this.#rejectReceive(this.#failure);
+    else {
+      pipe.isReading = true;
+      this.#handle.readStart(PIPE_BYTES);
+    }
+  }
+
+  #pipeChunk(pipe: Pipe, chunk: Bytes): void {
+    this.#bytesReceived += chunk.length;
+    const sent = pipe.destination.#sending.send(chunk);
+    if (sent === undefined) return;
+    // The destination is full, so the peer is held back until it has room.
+    pipe.isReading = false;
+    this.#handle.readStop();
+    sent.then(pipe.onSent, pipe.onFailed);
+  }
+
+  /** Ends a pipe once its destination has taken everything. */
+  #endPipe(pipe: Pipe): void {
+    const { destination, preventClose } = pipe;
+    const end = () => {
+      if (this.#pipe !== pipe) return;
+      this.#pipe = null;
+      pipe.resolve(preventClose ? undefined : destination.closeWrite());
+    };
+    const flushed = destination.#sending.flush();
+    if (flushed === undefined) end();
+    else flushed.then(end, pipe.onFailed);
+  }
+
+  /** The destination failed, which ends the pipe but not this connection. */
+  #failPipe(pipe: Pipe, error: unknown): void {
+    if (this.#pipe === pipe) this.#rejectReceive(error);
+  }
+
+  #sendFailure(): SocketError | null {
+    return this.#closed ? this.#error("EBADF", "send") : this.#failure;
+  }
+
+  #sendError(error: unknown): SocketError {
+    if (this.#closed) return this.#error("EBADF", "send");
+    const failure = toSocketError(error, this.#call("send"));
     // The reason of a broken pipe is the reset that another call has met.
     if (failure.code === "EPIPE" && this.#failure !== null) {
       return this.#failure;
     }
     // A reset ends both directions, whichever call meets it first.
-    if (failure.code === "ECONNRESET") this.fail(failure);
+    if (failure.code === "ECONNRESET") this.#fail(failure);
     return failure;
   }
 
-  #relayTo(
-    destination: BaseConnection,
-    { signal, preventClose = false }: PipeOptions = {},
-  ): Promise<void> {
-    const broken = this.#cannotReceive();
-    if (broken !== null) return Promise.reject(broken);
-    const refused = refusal(signal);
-    if (refused !== undefined) return refused;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const relay = { promise, resolve, reject, destination, preventClose };
-    this.#relay = relay;
-    if (signal !== undefined) this.#heed(signal, relay);
-    if (this.#chunks.length === 0) this.#startRelay(relay);
-    else this.#relayQueued(relay);
-    return promise;
+  #call(verb: string): string {
+    return `Cannot ${verb}, peer ${formatAddress(this.#remoteAddr)}`;
   }
 
-  #startRelay(relay: Relay): void {
-    if (this.#ended) this.#endRelay(relay);
-    else if (this.#failure !== null) this.#giveUp(this.#failure);
-    else this.read(65536);
+  #error(code: SocketErrorCode, verb: string): SocketError {
+    return socketError(code, this.#call(verb));
   }
-
-  /** What is queued goes first; nothing is read meanwhile. */
-  async #relayQueued(relay: Relay): Promise<void> {
-    try {
-      while (this.#chunks.length > 0 && this.#relay === relay) {
-        await relay.destination.transmit(this.#take(65536));
-      }
-      if (this.#relay === relay) this.#startRelay(relay);
-    } catch (error) {
-      this.abandon(error, relay);
-    }
-  }
-
-  async #relayByHand(
-    destination: Connection,
-    { signal, preventClose }: PipeOptions = {},
-  ): Promise<void> {
-    for (let data; (data = await this.recv(65536, { signal })) !== null;) {
-      await destination.send(data);
-    }
-    if (!preventClose) await destination.closeWrite();
-  }
-
-  /** What waits stops waiting when the signal aborts. */
-  #heed(signal: AbortSignal, waiting: Receiver | Relay): void {
-    onAbort(signal, waiting.promise, () => {
-      const current = this.#receiver === waiting || this.#relay === waiting;
-      if (current) this.#giveUp(signal.reason);
-    });
-  }
-
-  /** Rejects what waits. */
-  #giveUp(reason: unknown): void {
-    const waiting = this.#receiver ?? this.#relay;
-    this.#receiver = this.#relay = null;
-    waiting?.reject(reason);
-  }
-
-  /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
-  #take(maxBytes: number): Bytes {
-    let chunk = this.#chunks[0];
-    if (chunk.length <= maxBytes) {
-      this.#chunks.shift();
-    } else {
-      this.#chunks[0] = chunk.subarray(maxBytes);
-      chunk = chunk.slice(0, maxBytes);
-    }
-    this.bytesReceived += chunk.length;
-    return chunk;
-  }
-
-  #cannotReceive(): SocketError | null {
-    if (this.#closed) return this.fault("EBADF", "receive");
-    if (this.wanted) return this.fault("EBUSY", "receive");
-    return null;
-  }
-
-  #cannot(doing: string): string {
-    return `Cannot ${doing}, peer ${formatAddress(this.remoteAddr)}`;
-  }
-
-  protected fault(code: SocketErrorCode, doing: string): SocketError {
-    return fault(code, this.#cannot(doing));
-  }
-}
-
-function invalidMaxBytes(maxBytes: unknown): Error {
-  const message =
-    `Cannot receive ${maxBytes} bytes: expected an integer above 0`;
-  return typeof maxBytes === "number"
-    ? new RangeError(message)
-    : new TypeError(message);
 }

@@ -1,34 +1,6 @@
-import { SocketError, type SocketErrorCode } from "../errors.ts";
+import { EXPLANATIONS, SocketError, type SocketErrorCode } from "../errors.ts";
 
-/** What each code means and what to do about it, after "Cannot … (CODE): ". */
-const EXPLANATIONS: Record<SocketErrorCode, string> = {
-  EADDRINUSE:
-    "the address is in use, stop the other server or choose another port or path",
-  EADDRNOTAVAIL: "the address is not one of this machine's",
-  EACCES: "permission denied",
-  ECONNREFUSED: "nobody listens there, start the server or check the address",
-  ECONNRESET: "the peer reset the connection",
-  ECONNABORTED: "the connection was aborted",
-  EPIPE: "this side has ended, or the peer is gone",
-  ETIMEDOUT: "no answer in time",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "no route to the network",
-  ENOTFOUND: "the host name does not resolve, check its spelling and the DNS",
-  ENOENT: "there is no such file or directory",
-  EINVAL: "the system does not take this address",
-  EAGAIN: "the server's queue is full, try again",
-  EMFILE:
-    "no file descriptor is left, close some or raise the limit (ulimit -n)",
-  EMSGSIZE: "the datagram is too large, send at most 65507 bytes",
-  EAFNOSUPPORT: "the address is of another family than the socket's",
-  EPROTO: "TLS failed",
-  EBADF: "it is closed",
-  EBUSY: "another call is receiving already, wait for it or abort it",
-  ENOTSUP: "this runtime cannot do that",
-  EIO: "the system reported an error",
-};
-
-/** Codes that say the same as one of ours. */
+/** Codes of the system or of a runtime, and the code they are reported as. */
 const SYNONYMS: Record<string, SocketErrorCode> = {
   ENFILE: "EMFILE",
   EPERM: "EACCES",
@@ -40,41 +12,67 @@ const SYNONYMS: Record<string, SocketErrorCode> = {
   ENOTDIR: "ENOENT",
 };
 
-/** Makes a SocketError: `doing` is as "Cannot listen on 127.0.0.1:80". */
-export function fault(
+/** An error of a runtime, with the code that most of them have. */
+export type NativeError = Error & { code?: string };
+
+/**
+ * Makes a {@linkcode SocketError}.
+ *
+ * @param code The POSIX code.
+ * @param call The call and the address, as "Cannot listen on 127.0.0.1:80".
+ * @param cause The runtime's own error.
+ * @param explanation The end of the message, where the code's is too general.
+ */
+export function socketError(
   code: SocketErrorCode,
-  doing: string,
+  call: string,
   cause?: unknown,
   explanation: string = EXPLANATIONS[code],
 ): SocketError {
   return new SocketError(
     code,
-    `${doing} (${code}): ${explanation}`,
+    `${call} (${code}): ${explanation}`,
     cause === undefined ? undefined : { cause },
   );
 }
 
 /**
- * Turns what a runtime threw into a SocketError; one that is a SocketError
- * already stays as it is. A native error that tells nothing is `otherwise`.
+ * Turns a runtime's error into a {@linkcode SocketError}, unless it is one.
+ *
+ * @param error The error.
+ * @param call The call and the address, as "Cannot listen on 127.0.0.1:80".
+ * @param fallbackCode The code of an error that has none.
  */
-export function toFault(
+export function toSocketError(
   error: unknown,
-  doing: string,
-  otherwise: SocketErrorCode = "EIO",
+  call: string,
+  fallbackCode: SocketErrorCode = "EIO",
 ): SocketError {
   if (error instanceof SocketError) return error;
-  const { name = "", code = "", message = "" } = error as Partial<NativeError>;
+  const native: Partial<NativeError> = error instanceof Error ? error : {};
+  const { name = "", message = "" } = native;
   // Deno's message names the permission flag, and TLS's the flaw.
-  if (name === "NotCapable") return fault("EACCES", doing, error, message);
-  const found = codeOf(name, code, message) ?? otherwise;
-  if (found === "EPROTO") {
-    return fault(found, doing, error, `TLS failed, ${message}`);
+  if (name === "NotCapable") return socketError("EACCES", call, error, message);
+  const code = codeOf(name, native.code ?? "", message) ?? fallbackCode;
+  if (code === "EPROTO") {
+    return socketError(code, call, error, `TLS failed, ${message}`);
   }
-  return fault(found, doing, error);
+  return socketError(code, call, error);
 }
 
-type NativeError = Error & { code: string };
+/** Gives an error the code that its runtime left out. */
+export function withErrorCode(
+  error: Error,
+  code: SocketErrorCode,
+): NativeError {
+  return Object.assign(error, { code });
+}
+
+/** Makes the error of a failed handshake, whatever code the runtime gave it. */
+export function tlsError(cause: Error | null): NativeError {
+  const reason = cause?.message ?? "the peer is not the one that was named";
+  return withErrorCode(new Error(reason, { cause }), "EPROTO");
+}
 
 function codeOf(
   name: string,

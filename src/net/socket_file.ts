@@ -1,29 +1,23 @@
 import type { UnixListenOptions } from "../socket.ts";
-import type { BaseListener } from "./socket_listener.ts";
+import type { ListenerHandle } from "./adapter.ts";
+import { longestPath } from "./address.ts";
 
-/** The bytes that an address has room for: fewer on macOS than on Linux. */
-export function longestPath(): number {
-  // Looked up here, for Deno makes this object when it is first asked for.
-  const { process } = globalThis as { process?: { platform: string } };
-  return process?.platform === "linux" ? 107 : 103;
-}
-
-/** What a runtime has to lend for a Unix socket. */
-interface Runtime<L> {
-  /** Binds, at once: no other code of this process runs meanwhile. */
-  listen(path: string): L;
+/** What a runtime provides for a Unix socket. */
+interface SocketFileRuntime {
+  /** Binds synchronously: no other code of this process runs meanwhile. */
+  listen(path: string): ListenerHandle;
   /** Resolves if a server answers at the path. */
-  knock(): Promise<unknown>;
-  /** Whether `process.umask` may be used, without asking the user for it. */
-  mayMask: boolean;
+  connect(): Promise<unknown>;
+  /** Whether `process.umask` may be set without asking the user. */
+  canSetUmask: boolean;
 }
 
-/** Makes the socket file, with its mode, and sees to its end. */
-export async function bindPath<L extends BaseListener>(
+/** Makes a socket file with its mode; removes it, and no other, at the end. */
+export async function listenOnSocketFile(
   { path: given, mode, removeStale }: UnixListenOptions,
-  runtime: Runtime<L>,
-): Promise<L> {
-  // Loaded here, for Unix sockets alone need them.
+  runtime: SocketFileRuntime,
+): Promise<ListenerHandle> {
+  // Imported here, for Unix sockets alone need them.
   const fs = await import("node:fs");
   const { default: process } = await import("node:process");
   const { resolve } = await import("node:path");
@@ -32,63 +26,71 @@ export async function bindPath<L extends BaseListener>(
   const path = new TextEncoder().encode(full).length > longestPath()
     ? given
     : full;
+
   const bind = () => {
     if (mode === undefined) return runtime.listen(path);
-    // Never for a moment open to more than asked, where the mask may be set.
-    const mask = runtime.mayMask ? process.umask(0o777 & ~mode) : undefined;
+    // Never for a moment open to more than asked, where the umask may be set.
+    const umask = runtime.canSetUmask
+      ? process.umask(0o777 & ~mode)
+      : undefined;
     try {
-      const listener = runtime.listen(path);
-      if (mask === undefined) fs.chmodSync(path, mode);
-      return listener;
+      const handle = runtime.listen(path);
+      if (umask === undefined) fs.chmodSync(path, mode);
+      return handle;
     } finally {
-      if (mask !== undefined) process.umask(mask);
+      if (umask !== undefined) process.umask(umask);
     }
   };
-  const identify = () => {
+
+  const identity = () => {
     const file = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
     return file && `${file.dev}:${file.ino}`;
   };
+
   const isStale = async () => {
     const file = fs.lstatSync(path, { throwIfNoEntry: false });
     if (!file?.isSocket()) return false;
-    return await runtime.knock().then(
+    return await runtime.connect().then(
       () => false,
       ({ code }) => code === "ECONNREFUSED",
     );
   };
 
-  /** Moves somebody else's file away; returns how to put it back. */
-  const setAside = () => {
+  /** Moves another server's file away; returns how to put it back. */
+  const moveAway = () => {
     const aside = `${path}.${process.pid}`;
     try {
       fs.renameSync(path, aside);
       return () => fs.renameSync(aside, path);
     } catch {
-      // Deno may let us write there and nowhere else.
+      // Deno may let us write at the path and nowhere else.
       const { mode } = fs.lstatSync(path);
       const content = fs.readFileSync(path);
       return () => fs.writeFileSync(path, content, { mode });
     }
   };
 
-  let listener: L;
+  let handle: ListenerHandle;
   try {
-    listener = bind();
+    handle = bind();
   } catch (error) {
     if (!removeStale || !(await isStale())) throw error;
     fs.unlinkSync(path);
-    listener = bind();
+    handle = bind();
   }
-  const ours = identify();
-  // Both runtimes remove whatever is at the path by then, somebody else's file
-  // too: that one steps aside meanwhile.
-  listener.guard = async (release) => {
-    const theirs = identify();
-    const putBack = theirs === undefined || theirs === ours
-      ? undefined
-      : setAside();
-    await release();
-    putBack?.();
+  const ours = identity();
+  return {
+    addr: handle.addr,
+    acceptStart: () => handle.acceptStart?.(),
+    // Both runtimes remove whatever is at the path by then, another server's
+    // file, too: that one is moved away meanwhile.
+    async close() {
+      const current = identity();
+      const putBack = current === undefined || current === ours
+        ? undefined
+        : moveAway();
+      await handle.close();
+      putBack?.();
+    },
   };
-  return listener;
 }

@@ -1,6 +1,6 @@
-import type { Connection } from "../socket.ts";
+import type { Connection, PipeOptions } from "../socket.ts";
 
-/** `recv` as a stream: reads when it is asked to, never ahead. */
+/** Makes a stream of `recv`, which reads when it is asked to, never ahead. */
 export function readableOf(
   connection: Connection,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -18,7 +18,7 @@ export function readableOf(
   }, { highWaterMark: 0 });
 }
 
-/** `send` as a stream: its `ready` is the backpressure. */
+/** Makes a stream of `send`; its `ready` is the backpressure. */
 export function writableOf(
   connection: Connection,
 ): WritableStream<Uint8Array> {
@@ -27,4 +27,16 @@ export function writableOf(
     close: () => connection.closeWrite(),
     abort: () => connection.close(),
   });
+}
+
+/** Pipes to a connection that is not of this package, by its public calls. */
+export async function pipeGeneric(
+  source: Connection,
+  destination: Connection,
+  { signal, preventClose }: PipeOptions = {},
+): Promise<void> {
+  for (let data; (data = await source.recv(65536, { signal })) !== null;) {
+    await destination.send(data);
+  }
+  if (!preventClose) await destination.closeWrite();
 }

@@ -1,85 +1,98 @@
-import { checkSignal } from "./validate.ts";
+import { rejectIfAborted, rejectOnAbort } from "./abort.ts";
+import { Fifo } from "./fifo.ts";
 
 /**
- * What has arrived and nobody took yet, or who waits for what has not arrived:
- * the queue behind `accept` and `recvFrom`. First come, first served.
+ * A bounded queue of what has arrived, and of the calls that wait for it: the
+ * middle of `accept` and `recvFrom`. First come, first served.
  */
-export class Inbox<T> {
-  #items: T[] = [];
-  #weight = 0;
-  readonly #weigh: (item: T) => number;
-  #waiting: PromiseWithResolvers<T>[] = [];
-  #closed: Error | undefined;
+export class WaitQueue<T> {
+  readonly #items = new Fifo<T>();
+  /** Calls that wait, the oldest first. */
+  readonly #waiting = new Set<PromiseWithResolvers<T>>();
+  readonly #capacity: number;
+  readonly #sizeOf: (item: T) => number;
+  #size = 0;
+  #closeReason: Error | undefined;
 
-  /** @param weigh What an item adds to `weight`. */
-  constructor(weigh: (item: T) => number = () => 1) {
-    this.#weigh = weigh;
+  /**
+   * @param capacity The size from which on nothing more is queued.
+   * @param sizeOf The size of an item.
+   */
+  constructor(capacity: number, sizeOf: (item: T) => number = () => 1) {
+    this.#capacity = capacity;
+    this.#sizeOf = sizeOf;
   }
 
-  /** The sum of what waits to be taken; unless weighed, how many they are. */
-  get weight(): number {
-    return this.#weight;
+  /** Whether a call waits for an item. */
+  get isWanted(): boolean {
+    return this.#waiting.size > 0;
   }
 
-  /** Whether a `take` waits for an item. */
-  get wanted(): boolean {
-    return this.#waiting.length > 0;
+  /** Whether `put` would refuse an item because of the capacity. */
+  get isFull(): boolean {
+    return this.#size >= this.#capacity && !this.isWanted;
   }
 
-  put(item: T): void {
-    const waiter = this.#waiting.shift();
-    if (waiter !== undefined) return waiter.resolve(item);
+  get isClosed(): boolean {
+    return this.#closeReason !== undefined;
+  }
+
+  /** Adds an item, unless the queue is full or closed; returns whether it did. */
+  put(item: T): boolean {
+    if (this.isClosed || this.isFull) return false;
+    for (const call of this.#waiting) {
+      this.#waiting.delete(call);
+      call.resolve(item);
+      return true;
+    }
     this.#items.push(item);
-    this.#weight += this.#weigh(item);
+    this.#size += this.#sizeOf(item);
+    return true;
   }
 
+  /** Takes the oldest item, or waits for one. */
   take(signal?: AbortSignal): Promise<T> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    const refused = refusal(signal);
-    if (refused !== undefined) return refused;
-    if (this.#items.length > 0) {
-      const item = this.#items.shift()!;
-      this.#weight -= this.#weigh(item);
+    if (this.#closeReason !== undefined) {
+      return Promise.reject(this.#closeReason);
+    }
+    const aborted = rejectIfAborted(signal);
+    if (aborted !== undefined) return aborted;
+    const item = this.#items.shift();
+    if (item !== undefined) {
+      this.#size -= this.#sizeOf(item);
       return Promise.resolve(item);
     }
-    const waiter = Promise.withResolvers<T>();
-    this.#waiting.push(waiter);
+    const call = Promise.withResolvers<T>();
+    this.#waiting.add(call);
     if (signal !== undefined) {
-      onAbort(signal, waiter.promise, () => {
-        this.#waiting = this.#waiting.filter((other) => other !== waiter);
-        waiter.reject(signal.reason);
+      rejectOnAbort(signal, call.promise, () => {
+        this.#waiting.delete(call);
+        call.reject(signal.reason);
       });
     }
-    return waiter.promise;
+    return call.promise;
   }
 
-  /** Ends it: every `take`, waiting or later, rejects; returns what is left. */
+  /** Takes item after item until the queue is closed. */
+  async *iterate(take: () => Promise<T>): AsyncGenerator<T, void> {
+    while (!this.isClosed) {
+      let item;
+      try {
+        item = await take();
+      } catch (error) {
+        // Closed while waiting, which ends the loop in an orderly way.
+        if (this.isClosed) return;
+        throw error;
+      }
+      yield item;
+    }
+  }
+
+  /** Rejects every `take`, waiting or later; returns what was not taken. */
   close(reason: Error): T[] {
-    this.#closed ??= reason;
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#closed);
-    return this.#items.splice(0);
+    this.#closeReason ??= reason;
+    for (const call of this.#waiting) call.reject(this.#closeReason);
+    this.#waiting.clear();
+    return this.#items.clear();
   }
-}
-
-/** Calls `give` when the signal aborts, unless `promise` has settled before. */
-export function onAbort(
-  signal: AbortSignal,
-  promise: Promise<unknown>,
-  give: () => void,
-): void {
-  signal.addEventListener("abort", give, { once: true });
-  const forget = () => signal.removeEventListener("abort", give);
-  promise.then(forget, forget);
-}
-
-/** How a call rejects at once, where its signal is aborted or is none. */
-export function refusal(
-  signal: AbortSignal | undefined,
-): Promise<never> | undefined {
-  try {
-    checkSignal(signal);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-  if (signal?.aborted) return Promise.reject(signal.reason);
 }

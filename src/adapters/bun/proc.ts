@@ -1,43 +1,50 @@
-// What Bun does not tell, and Linux does.
+// What Linux reports and Bun does not.
+import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 
 /**
  * Out of descriptors, Bun's accept fails and is tried again without a pause or
- * a word to us: so the last ones are kept free, and newcomers reset.
+ * an event: so the last ones are kept free, and further clients reset.
  */
 const SPARE_DESCRIPTORS = 8;
 
 /** The first descriptor that is one too many. */
 export async function descriptorLimit(): Promise<number> {
   const { readFile } = await import("node:fs/promises");
-  // Only Linux tells; elsewhere there is nothing to go by.
+  // Only Linux has this file; elsewhere there is no limit to go by.
   const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
   const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
   return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
 }
 
 /**
- * Out of descriptors, Bun says ECONNREFUSED, or gives no code at all; any other
- * call that needs one tells.
+ * Whether no descriptor is left. Bun then reports ECONNREFUSED or no code at
+ * all; another call that needs a descriptor reports it.
  */
-export async function exhausted(error: unknown): Promise<boolean> {
-  const { code } = error as { code?: string };
+export async function isOutOfDescriptors(error: NativeError): Promise<boolean> {
+  const { code } = error;
   if (code !== undefined && code !== "ECONNREFUSED") return false;
   const { open } = await import("node:fs/promises");
   try {
     await (await open("/dev/null")).close();
     return false;
   } catch (cause) {
-    // Anything else, as where there is no such file, says nothing.
-    return (cause as { code?: string }).code === "EMFILE";
+    // Any other error, as where there is no such file, means nothing here.
+    return cause instanceof Error && (cause as NativeError).code === "EMFILE";
   }
 }
 
-/** What `/proc/net/unix` shows of a socket that listens. */
+/** The flags in `/proc/net/unix` of a socket that listens. */
 const ACCEPTING = "00010000";
 
-/** Bun says ECONNREFUSED as well when the queue of a Unix server is full. */
-export async function refused(error: Error, path: string): Promise<Error> {
-  if (!("code" in error) || error.code !== "ECONNREFUSED") return error;
+/**
+ * Corrects the ECONNREFUSED that Bun also reports when the queue of a Unix
+ * server is full.
+ */
+export async function correctBacklogError(
+  error: NativeError,
+  path: string,
+): Promise<NativeError> {
+  if (error.code !== "ECONNREFUSED") return error;
   const { readFile } = await import("node:fs/promises");
   // Where there is no such table, as on macOS, the kernel refuses as well.
   const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");
@@ -45,11 +52,11 @@ export async function refused(error: Error, path: string): Promise<Error> {
   // A server is there under the path that it gave, a relative one perhaps, and
   // so are the connections that it accepted, but for the flag.
   const [full, name] = [resolve(path), basename(path)];
-  const live = bound.split("\n").some((line) => {
+  const isListening = bound.split("\n").some((line) => {
     const [, , , flags, , , , ...words] = line.trim().split(/ +/);
-    const theirs = words.join(" ");
+    const other = words.join(" ");
     return flags === ACCEPTING &&
-      (isAbsolute(theirs) ? theirs === full : basename(theirs) === name);
+      (isAbsolute(other) ? other === full : basename(other) === name);
   });
-  return live ? Object.assign(error, { code: "EAGAIN" }) : error;
+  return isListening ? withErrorCode(error, "EAGAIN") : error;
 }

@@ -1,26 +1,27 @@
 import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
-import { wireNames } from "../../net/tls.ts";
 
-// The options only: the handshakes are in bun.ts, the end in BunConnection.
+// The options only: handshakes are in listener.ts and connect.ts, the end of a
+// TLS connection in handle.ts.
 
-/** Bun's `tls` of a listener. */
-export function identityOf(
+/** Returns Bun's `tls` option of a listener. */
+export function serverTlsOptions(
   { cert, key, alpnProtocols }: TlsListenOptions,
 ): object {
-  return { cert, key, ...alpnOf(alpnProtocols) };
+  return { cert, key, ...encodeAlpn(alpnProtocols) };
 }
 
-/** Bun's `tls` of a client. */
-export async function trustOf(options: TlsConnectOptions): Promise<object> {
-  const { caCerts, serverName, alpnProtocols } = options;
+/** Returns Bun's `tls` option of a client. */
+export async function clientTlsOptions(
+  { caCerts, serverName, alpnProtocols }: TlsConnectOptions,
+): Promise<object> {
   return {
-    // Given, it also outdoes NODE_TLS_REJECT_UNAUTHORIZED=0; and without any
+    // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0; and without any
     // option Bun would speak plain text.
     rejectUnauthorized: true,
     ...(serverName !== undefined && { serverName }),
     // Bun's `ca` replaces the public roots, where Deno's `caCerts` adds.
     ...(caCerts && { ca: [...caCerts, ...await publicRoots()] }),
-    ...alpnOf(alpnProtocols),
+    ...encodeAlpn(alpnProtocols),
   };
 }
 
@@ -30,6 +31,11 @@ async function publicRoots(): Promise<readonly string[]> {
   return tls.getCACertificates("default");
 }
 
-function alpnOf(protocols: string[] = []): object {
-  return protocols.length > 0 && { ALPNProtocols: wireNames(protocols) } || {};
+/** Encodes ALPN names as the handshake carries them: each after its length. */
+function encodeAlpn(protocols: string[] = []): object {
+  if (protocols.length === 0) return {};
+  const names = protocols.map((name) =>
+    String.fromCharCode(name.length) + name
+  );
+  return { ALPNProtocols: names.join("") };
 }

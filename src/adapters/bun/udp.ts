@@ -1,20 +1,7 @@
+import type { DatagramHandle } from "../../net/adapter.ts";
+import type { DatagramQueue } from "../../net/datagram_queue.ts";
 import type { NetAddress } from "../../socket.ts";
-import { BaseDatagramSocket } from "../../net/datagram_socket.ts";
-
-/** The parts of Bun's UDP that are used here. */
-interface BunRuntime {
-  udpSocket(options: object): Promise<BunUdp>;
-}
-
-interface BunUdp {
-  readonly address: { address: string; port: number };
-  /** False when the kernel has no room: nothing was sent, `drain` follows. */
-  send(data: Uint8Array, port: number, hostname: string): boolean;
-  setBroadcast(enable: boolean): boolean;
-  close(): void;
-}
-
-const { Bun } = globalThis as unknown as { Bun: BunRuntime };
+import { Bun, type BunUdpSocket } from "./api.ts";
 
 /** What an ICMP message about an earlier datagram leaves for the next call. */
 const LEFT_BY_ICMP = [
@@ -27,50 +14,68 @@ const LEFT_BY_ICMP = [
   "EPROTO",
 ];
 
-class BunDatagramSocket extends BaseDatagramSocket {
-  addr: NetAddress<"udp"> = { transport: "udp", hostname: "", port: 0 };
-  #socket: BunUdp | undefined;
-  /** Sends that wait for the kernel to have room. */
+/** Binds a UDP socket on Bun. */
+export async function bindUdp(
+  { hostname, port }: NetAddress<"udp">,
+  queue: DatagramQueue,
+): Promise<DatagramHandle> {
+  // `drain` and `data` come only once the socket is there.
+  let handle: BunDatagramHandle | undefined;
+  const socket = await Bun.udpSocket({
+    hostname: await resolve(hostname),
+    port,
+    binaryType: "uint8array",
+    socket: {
+      data: (
+        _: BunUdpSocket,
+        data: Uint8Array<ArrayBuffer>,
+        port: number,
+        hostname: string,
+      ) => queue.put(data, hostname, port),
+      drain: () => handle?.onDrain(),
+      // An ICMP refusal of a datagram that cannot be named any more.
+      error: () => {},
+    },
+  });
+  // As on Deno, where it cannot be turned off.
+  socket.setBroadcast(true);
+  return handle = new BunDatagramHandle(socket);
+}
+
+class BunDatagramHandle implements DatagramHandle {
+  readonly addr: NetAddress<"udp">;
+  readonly #socket: BunUdpSocket;
+  #isClosed = false;
+  /** Resolves when the kernel has room again. */
   #room = Promise.withResolvers<void>();
 
-  async open(hostname: string, port: number): Promise<this> {
-    this.#socket = await Bun.udpSocket({
-      hostname: await resolve(hostname),
-      port,
-      binaryType: "uint8array",
-      socket: {
-        data: (
-          _: BunUdp,
-          data: Uint8Array<ArrayBuffer>,
-          port: number,
-          hostname: string,
-        ) => this.put(data, hostname, port),
-        drain: () => this.#drained(),
-        // An ICMP refusal, of a datagram that nobody can name any more.
-        error: () => {},
-      },
-    });
-    // As on Deno, where it cannot be turned off.
-    this.#socket.setBroadcast(true);
-    const { address } = this.#socket;
-    this.addr = {
-      transport: "udp",
-      hostname: address.address,
-      port: address.port,
-    };
-    return this;
+  constructor(socket: BunUdpSocket) {
+    const { address: hostname, port } = socket.address;
+    this.addr = { transport: "udp", hostname, port };
+    this.#socket = socket;
   }
 
-  protected transmit(
+  onDrain(): void {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+
+  send(
     data: Uint8Array,
     hostname: string,
     port: number,
-    named: boolean,
+    isName: boolean,
   ): Promise<void> | void {
-    if (named) return this.#sendToName(data, hostname, port);
-    if (!this.#send(data, hostname, port)) {
+    if (isName) return this.#sendToName(data, hostname, port);
+    if (!this.#sendNow(data, hostname, port)) {
       return this.#sendWithRoom(data, hostname, port);
     }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#socket.close();
+    this.onDrain();
   }
 
   async #sendToName(
@@ -89,17 +94,17 @@ class BunDatagramSocket extends BaseDatagramSocket {
     hostname: string,
     port: number,
   ): Promise<void> {
-    while (!this.#send(data, hostname, port)) {
+    while (!this.#sendNow(data, hostname, port)) {
       await this.#room.promise;
-      if (this.closed) throw new Error("The socket is closed");
+      if (this.#isClosed) throw new Error("The socket is closed");
     }
   }
 
   /** Bun reports a refusal by one peer at the next send, to whichever peer. */
-  #send(data: Uint8Array, hostname: string, port: number): boolean {
+  #sendNow(data: Uint8Array, hostname: string, port: number): boolean {
     for (let attempt = 1;; attempt++) {
       try {
-        return this.#socket!.send(data, port, hostname);
+        return this.#socket.send(data, port, hostname);
       } catch (error) {
         const { code } = error as { code: string };
         if (attempt <= 3 && LEFT_BY_ICMP.includes(code)) continue;
@@ -111,16 +116,6 @@ class BunDatagramSocket extends BaseDatagramSocket {
       }
     }
   }
-
-  #drained(): void {
-    this.#room.resolve();
-    this.#room = Promise.withResolvers();
-  }
-
-  protected release(): void {
-    this.#socket?.close();
-    this.#drained();
-  }
 }
 
 async function resolve(
@@ -129,11 +124,4 @@ async function resolve(
 ): Promise<string> {
   const { lookup } = await import("node:dns/promises");
   return (await lookup(hostname, { family })).address;
-}
-
-/** Binds a UDP socket on Bun. */
-export function bindUdp(
-  { hostname, port }: NetAddress<"udp">,
-): Promise<BaseDatagramSocket> {
-  return new BunDatagramSocket().open(hostname, port);
 }

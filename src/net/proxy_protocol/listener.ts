@@ -1,92 +1,96 @@
 import type { Address } from "../../socket.ts";
-import type { BaseConnection } from "../socket_connection.ts";
-import { BaseListener } from "../socket_listener.ts";
-import { Newcomers } from "../pending_handshakes.ts";
+import type { AcceptQueue, ListenerHandle } from "../adapter.ts";
+import { PendingHandshakes } from "../pending_handshakes.ts";
+import {
+  applyProxyHeader,
+  type SocketConnection,
+} from "../socket_connection.ts";
+import type { SocketListener } from "../socket_listener.ts";
 import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
 
 /**
- * A listener behind proxies: its connections begin with a PROXY header, which
- * is read here, and tells whose they are. Who may not send one, or sends a wrong
- * one, is closed, and nobody hears of it.
+ * A listener behind proxies: it reads the PROXY header of each connection, and
+ * queues the connection with the client's address. A connection that may not
+ * send a header, or sends a wrong one, is closed.
  */
-export class ProxiedListener extends BaseListener {
+export class ProxyListenerHandle implements ListenerHandle {
   readonly addr: Address;
-  readonly #inner: BaseListener;
-  readonly #backlog: number;
-  readonly #trusts: (peer: Address) => boolean;
-  /** Those whose header is under way. */
-  readonly #newcomers = new Newcomers<BaseConnection>((one) => one.close());
-  #accepting = false;
+  readonly #inner: SocketListener;
+  readonly #queue: AcceptQueue;
+  readonly #isTrusted: (peer: Address) => boolean;
+  /** Connections whose header is under way. */
+  readonly #pending = new PendingHandshakes<SocketConnection>((connection) =>
+    connection.close()
+  );
+  #isAccepting = false;
 
   constructor(
-    inner: BaseListener,
-    backlog: number,
-    trusts: (peer: Address) => boolean,
+    inner: SocketListener,
+    queue: AcceptQueue,
+    isTrusted: (peer: Address) => boolean,
   ) {
-    super();
-    this.#backlog = backlog;
     this.addr = inner.addr;
     this.#inner = inner;
-    this.#trusts = trusts;
+    this.#queue = queue;
+    this.#isTrusted = isTrusted;
   }
 
-  protected wake(): void {
-    if (!this.#accepting) this.#acceptOn();
+  acceptStart(): void {
+    if (!this.#isAccepting) this.#accept();
+  }
+
+  async close(): Promise<void> {
+    this.#pending.clear();
+    await this.#inner.close();
   }
 
   /** As on any listener, connections wait in the kernel until one is wanted. */
-  async #acceptOn(): Promise<void> {
-    this.#accepting = true;
+  async #accept(): Promise<void> {
+    this.#isAccepting = true;
     try {
-      while (this.wanted) this.#meet(await this.#inner.accept());
+      while (this.#queue.isWanted) this.#readHeader(await this.#inner.accept());
     } catch {
-      // Only the end of the listener ends an `accept`.
+      // `accept` rejects only when the listener is closed.
     }
-    this.#accepting = false;
+    this.#isAccepting = false;
   }
 
-  /** Beside the accept loop, which no silent proxy may hold up. */
-  async #meet(connection: BaseConnection): Promise<void> {
-    if (this.closed || !this.#trusts(connection.remoteAddr)) {
-      return connection.close();
+  /** Reads a header beside the accept loop, which no silent proxy may delay. */
+  async #readHeader(connection: SocketConnection): Promise<void> {
+    if (this.#queue.isClosed || !this.#isTrusted(connection.remoteAddr)) {
+      return void connection.close();
     }
-    this.#newcomers.add(connection);
-    let introduced = false;
+    this.#pending.add(connection);
+    let isValid = false;
     try {
-      introduced = await readHeader(connection);
+      isValid = await readHeader(connection);
     } catch {
-      // The peer is gone, or has been given up.
+      // The peer is gone, or its header was late.
     }
-    // It may have been given up just when the header was there.
-    const inTime = this.#newcomers.remove(connection);
-    // Many may be met for one that is wanted; the queue holds no more than that.
-    const room = this.wanted || this.queued < this.#backlog;
-    if (introduced && inTime && room) this.put(connection);
-    else connection.close();
-  }
-
-  protected async release(): Promise<void> {
-    this.#newcomers.clear();
-    await this.#inner.close();
+    // It may have been closed as late just when the header was complete, and
+    // several headers may be complete for one call of `accept`.
+    const inTime = this.#pending.remove(connection);
+    const isQueued = isValid && inTime && this.#queue.put(connection);
+    if (!isQueued) connection.close();
   }
 }
 
 /** Whether a valid header came; what follows it is left to the next `recv`. */
-async function readHeader(connection: BaseConnection): Promise<boolean> {
+async function readHeader(connection: SocketConnection): Promise<boolean> {
   let bytes = new Uint8Array(0);
   for (;;) {
     const chunk = await connection.recv(LONGEST_HEADER);
     if (chunk === null) return false;
-    bytes = joined(bytes, chunk);
+    bytes = concat(bytes, chunk);
     const header = parseProxyHeader(bytes);
     if (header === "malformed") return false;
     if (header === "incomplete") continue;
-    connection.introduce(header.endpoints, bytes.slice(header.length));
+    applyProxyHeader(connection, header.endpoints, bytes.slice(header.length));
     return true;
   }
 }
 
-function joined(
+function concat(
   a: Uint8Array<ArrayBuffer>,
   b: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {

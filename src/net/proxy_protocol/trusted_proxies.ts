@@ -1,10 +1,12 @@
-import type { CheckedListen } from "../adapter.ts";
-import { fault } from "../socket_error.ts";
-import { isSecure } from "../tls.ts";
 import { parseNetwork } from "../../ip.ts";
 import { type Address, formatAddress } from "../../socket.ts";
+import { type CheckedListen, isSecure } from "../checked_options.ts";
+import { socketError } from "../socket_error.ts";
 
-/** Whose word is taken for the client's address; nothing without the option. */
+/**
+ * Checks `proxyProtocol`. Returns which peers may send a header, or nothing
+ * without the option.
+ */
 export function checkProxyProtocol(
   options: CheckedListen,
 ): ((peer: Address) => boolean) | undefined {
@@ -19,9 +21,9 @@ export function checkProxyProtocol(
     }
     return proxyProtocol ? () => true : undefined;
   }
-  const trusted = readNetworks(options.proxyProtocol?.trustedProxies);
+  const trusted = parseNetworks(options.proxyProtocol?.trustedProxies);
   if (isSecure(options)) {
-    throw fault(
+    throw socketError(
       "ENOTSUP",
       `Cannot listen on ${formatAddress(options)}`,
       undefined,
@@ -30,11 +32,11 @@ export function checkProxyProtocol(
     );
   }
   return (peer) =>
-    peer.transport !== "unix" && trusted.some((has) => has(peer.hostname));
+    peer.transport !== "unix" &&
+    trusted.some((contains) => contains(peer.hostname));
 }
 
-/** What `trustedProxies` says: whether a host is in it, network by network. */
-function readNetworks(list: unknown): ((hostname: string) => boolean)[] {
+function parseNetworks(list: unknown): ((hostname: string) => boolean)[] {
   if (!Array.isArray(list) || list.length === 0) {
     throw new TypeError(
       "Invalid proxyProtocol: expected { trustedProxies } with at least one " +
@@ -49,13 +51,4 @@ function readNetworks(list: unknown): ((hostname: string) => boolean)[] {
         'address or a network, as "10.0.0.0/8"',
     );
   });
-}
-
-/** Elsewhere it would silently do nothing. */
-export function refuseProxyProtocol(options: object): void {
-  if ("proxyProtocol" in options && options.proxyProtocol !== undefined) {
-    throw new TypeError(
-      "Invalid proxyProtocol: only a listener of TCP or Unix reads its header",
-    );
-  }
 }

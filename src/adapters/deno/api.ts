@@ -1,0 +1,59 @@
+import type { Address, NetAddress } from "../../socket.ts";
+
+/** The parts of Deno that are used here. */
+export interface DenoRuntime {
+  listen(options: object): DenoListener;
+  listenTls(options: object): DenoListener;
+  /** Present only with `--unstable-net`. */
+  listenDatagram?(options: object): DenoUdpSocket;
+  connect(options: object): Promise<DenoSocket>;
+  startTls(socket: DenoSocket, options: object): Promise<DenoTlsSocket>;
+  permissions: {
+    querySync(
+      descriptor: { name: "sys" } | { name: "net"; host: string },
+    ): { state: string };
+  };
+}
+
+/** A `Deno.Listener`. */
+export interface DenoListener {
+  readonly addr: Address;
+  accept(): Promise<DenoSocket>;
+  close(): void;
+}
+
+/** A `Deno.Conn`. */
+export interface DenoSocket {
+  readonly localAddr: Address;
+  readonly remoteAddr: Address;
+  /** Takes no signal; `null` at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Takes what fits. */
+  write(data: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  /** Absent from Unix sockets. */
+  setNoDelay?(): void;
+  setKeepAlive?(): void;
+}
+
+/** A `Deno.TlsConn`. */
+export interface DenoTlsSocket extends DenoSocket {
+  handshake(): Promise<{ alpnProtocol: string | null }>;
+}
+
+/** A `Deno.DatagramConn`. */
+export interface DenoUdpSocket {
+  readonly addr: NetAddress<"udp">;
+  receive(into: Uint8Array<ArrayBuffer>): Promise<
+    [data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">]
+  >;
+  send(
+    data: Uint8Array,
+    to: { hostname: string; port: number },
+  ): Promise<number>;
+  close(): void;
+}
+
+/** Deno; undefined on other runtimes. */
+export const { Deno } = globalThis as unknown as { Deno: DenoRuntime };

@@ -1,0 +1,52 @@
+import type {
+  CheckedConnect,
+  CheckedListen,
+} from "../../net/checked_options.ts";
+import { tcpAddress, unixAddress } from "../../net/address.ts";
+import { SocketConnection } from "../../net/socket_connection.ts";
+import type { Address } from "../../socket.ts";
+import type { DenoSocket } from "./api.ts";
+import { DenoHandle } from "./handle.ts";
+
+/** Makes the connection over a socket. */
+export function toConnection(
+  socket: DenoSocket,
+  localAddr: Address,
+  remoteAddr: Address,
+  alpnProtocol?: string | null,
+): SocketConnection {
+  const handle = new DenoHandle(socket);
+  const alpn = alpnProtocol ?? undefined;
+  return new SocketConnection(handle, localAddr, remoteAddr, alpn);
+}
+
+/** Sets the TCP options of a socket, which is closed if that fails. */
+export function setTcpOptions(
+  socket: DenoSocket,
+  options: CheckedListen | CheckedConnect,
+): void {
+  if (options.transport !== "tcp") return;
+  try {
+    socket.setNoDelay?.();
+    if (options.keepAlive) socket.setKeepAlive?.();
+  } catch (error) {
+    // A peer that is gone already, on some systems.
+    socket.close();
+    throw error;
+  }
+}
+
+/** Closes a socket that may be closed; Deno throws at a second close. */
+export function closeOnce(socket: DenoSocket): void {
+  try {
+    socket.close();
+  } catch {
+    // The first close did the work.
+  }
+}
+
+/** Copies an address: Deno's objects have no prototype. */
+export function copyAddress(address: Address): Address {
+  if (address.transport === "unix") return unixAddress(address.path ?? "");
+  return tcpAddress(address.hostname, address.port);
+}

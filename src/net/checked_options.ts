@@ -1,0 +1,35 @@
+import type {
+  TcpConnectOptions,
+  TcpListenOptions,
+  TlsConnectOptions,
+  UnixConnectOptions,
+  UnixListenOptions,
+} from "../socket.ts";
+
+/** Options with their defaults filled in. */
+type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
+
+/** Checked and complete {@linkcode TcpListenOptions}. */
+export type CheckedTcpListen = Filled<
+  TcpListenOptions,
+  "transport" | "hostname" | "backlog"
+>;
+
+/** Checked and complete {@linkcode UnixListenOptions}. */
+export type CheckedUnixListen = Filled<UnixListenOptions, "backlog">;
+
+/** Checked and complete {@linkcode TcpConnectOptions}. */
+export type CheckedTcpConnect =
+  & Filled<TcpConnectOptions, "transport" | "hostname">
+  & { tls?: TlsConnectOptions };
+
+/** Checked and complete options of `listen`. */
+export type CheckedListen = CheckedTcpListen | CheckedUnixListen;
+
+/** Checked and complete options of `connect`. */
+export type CheckedConnect = CheckedTcpConnect | UnixConnectOptions;
+
+/** Whether these options ask for TLS. */
+export function isSecure(options: CheckedListen | CheckedConnect): boolean {
+  return options.transport === "tcp" && options.tls !== undefined;
+}

@@ -1,0 +1,29 @@
+/** A first-in, first-out queue; `shift` is O(1), unlike an array's. */
+export class Fifo<T> {
+  #incoming: T[] = [];
+  /** The older items, the oldest last. */
+  #outgoing: T[] = [];
+
+  get isEmpty(): boolean {
+    return this.#incoming.length + this.#outgoing.length === 0;
+  }
+
+  push(item: T): void {
+    this.#incoming.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.#outgoing.length === 0) {
+      this.#outgoing = this.#incoming.reverse();
+      this.#incoming = [];
+    }
+    return this.#outgoing.pop();
+  }
+
+  /** Empties the queue and returns its items, the oldest first. */
+  clear(): T[] {
+    const items = [...this.#outgoing.reverse(), ...this.#incoming];
+    [this.#outgoing, this.#incoming] = [[], []];
+    return items;
+  }
+}

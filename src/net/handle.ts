@@ -1,0 +1,52 @@
+/** The events of a {@linkcode Handle}; a connection listens to them. */
+export interface HandleEvents {
+  /** Bytes were read. They belong to the connection, see `Handle.detach`. */
+  onData(chunk: Uint8Array<ArrayBuffer>): void;
+  /** The peer sent its FIN, or on TLS its close_notify. */
+  onEnd(): void;
+  /** The socket failed. */
+  onError(error: unknown): void;
+  /** There is room again after a write that took a part only. */
+  onDrain(): void;
+  /** The socket is closed: both directions have ended, or it failed. */
+  onClose(error?: Error & { code?: string }): void;
+}
+
+/**
+ * A runtime's stream socket, by the verbs of libuv. A connection drives it and
+ * keeps every rule: one read and one write at a time, nothing after `close`.
+ */
+export interface Handle {
+  /** Set by the connection, before its first call. */
+  events: HandleEvents | undefined;
+  /**
+   * Reads, and reports bytes by `onData` until `readStop`; `maxBytes` is what
+   * the caller has use for. Called again, it changes `maxBytes` only.
+   */
+  readStart(maxBytes: number): void;
+  /**
+   * Leaves further bytes to the kernel, which holds the peer back. What a read
+   * under way still gets is reported, so no byte is lost.
+   */
+  readStop(): void;
+  /**
+   * Only of a handle that reads into a buffer of its own: the bytes of the last
+   * `onData` stay in use, so the next read takes another buffer. Without this
+   * call they are overwritten by the read after the next `readStart`.
+   */
+  detach?(): void;
+  /**
+   * Writes what fits now. Returns how much that was, and if it was not all
+   * calls `onDrain` when there is room; or returns a promise of how much, after
+   * which there is room. Throws or rejects when the peer is gone.
+   */
+  write(data: Uint8Array): number | Promise<number>;
+  /** Sends the FIN. */
+  shutdown(): Promise<void> | void;
+  /**
+   * Lets go of the socket; what `write` took is still sent.
+   *
+   * @param writing Whether a write has not taken everything yet.
+   */
+  close(writing: boolean): void;
+}

@@ -1,0 +1,191 @@
+import type { SocketError } from "../errors.ts";
+import { Fifo } from "./fifo.ts";
+import type { Handle } from "./handle.ts";
+
+/** The errors of a connection's sends. */
+export interface SendErrors {
+  /** The error of a send now, if the connection is closed or has failed. */
+  sendFailure(): SocketError | null;
+  /** The error to report for one that a write met. */
+  sendError(error: unknown): SocketError;
+  /** The error of a send after the FIN. */
+  endedError(): SocketError;
+}
+
+interface QueuedSend extends PromiseWithResolvers<void> {
+  /** `null` is the FIN. */
+  readonly data: Uint8Array | null;
+}
+
+/** What follows a write that returned a promise. */
+interface AfterWrite {
+  readonly taken: (length: number) => Promise<void> | void;
+  readonly failed: (error: unknown) => void;
+}
+
+const NOTHING = new Uint8Array(0);
+/** Shared by every call that is done at once. */
+export const DONE: Promise<void> = Promise.resolve();
+
+/** The sending side of a connection: whole sends, in order, then the FIN. */
+export class SendQueue {
+  bytesSent = 0;
+  readonly #handle: Handle;
+  readonly #errors: SendErrors;
+  /** What the write under way has not taken yet. */
+  #unsent: Uint8Array | null = null;
+  /** The send whose write is under way, unless its promise is the write's. */
+  #current: PromiseWithResolvers<void> | null = null;
+  #sends: Fifo<QueuedSend> | null = null;
+  #finished: Promise<void> | null = null;
+  #afterWrite: AfterWrite | null = null;
+
+  constructor(handle: Handle, errors: SendErrors) {
+    this.#handle = handle;
+    this.#errors = errors;
+  }
+
+  /** Whether a write has not taken everything yet. */
+  get isWriting(): boolean {
+    return this.#unsent !== null;
+  }
+
+  /** Sends all of it; returns no promise if the handle took it at once. */
+  send(data: Uint8Array): Promise<void> | void {
+    const failure = this.#errors.sendFailure();
+    if (failure !== null) return Promise.reject(failure);
+    if (this.#finished !== null) {
+      return Promise.reject(this.#errors.endedError());
+    }
+    return this.isWriting ? this.#enqueue(data) : this.#write(data);
+  }
+
+  /** Waits for the sends so far; returns no promise if there are none. */
+  flush(): Promise<void> | void {
+    if (this.isWriting) return this.#enqueue(NOTHING);
+  }
+
+  /** Sends the FIN behind them. */
+  end(): Promise<void> {
+    return this.#finished ??= this.isWriting
+      ? this.#enqueue(null)
+      : this.#shutdown();
+  }
+
+  /** Rejects every send that waits; the handle is closed. */
+  close(failure: SocketError): void {
+    this.#current?.reject(failure);
+    for (const send of this.#sends?.clear() ?? []) send.reject(failure);
+  }
+
+  /** The handle has room again. */
+  onDrain(): void {
+    // Bun also reports a drain when no write waits for it.
+    if (this.#current !== null) this.#continue();
+  }
+
+  /** The handle is closed, which ends a write that waits for room. */
+  onClose(error: unknown): void {
+    if (this.#current !== null) this.#writeDone(error);
+  }
+
+  #enqueue(data: Uint8Array | null): Promise<void> {
+    const send: QueuedSend = { ...Promise.withResolvers<void>(), data };
+    (this.#sends ??= new Fifo()).push(send);
+    return send.promise;
+  }
+
+  /** Starts a write; none is under way. */
+  #write(data: Uint8Array): Promise<void> | void {
+    if (data.length === 0) return;
+    this.#unsent = data;
+    try {
+      return this.#writeOn(data);
+    } catch (error) {
+      this.#unsent = null;
+      return Promise.reject(this.#errors.sendError(error));
+    }
+  }
+
+  #writeOn(data: Uint8Array): Promise<void> | void {
+    const taken = this.#handle.write(data);
+    if (typeof taken !== "number") {
+      const after = this.#afterWrite ??= this.#makeAfterWrite();
+      return taken.then(after.taken, after.failed);
+    }
+    this.bytesSent += taken;
+    if (taken === data.length) {
+      this.#unsent = null;
+      return;
+    }
+    this.#unsent = data.subarray(taken);
+    return (this.#current ??= Promise.withResolvers<void>()).promise;
+  }
+
+  /** Makes the callbacks of a write once, not once per write. */
+  #makeAfterWrite(): AfterWrite {
+    return {
+      taken: (length) => {
+        this.bytesSent += length;
+        const data = this.#unsent!;
+        if (length === data.length) return this.#writeDone();
+        this.#unsent = data.subarray(length);
+        return this.#continue();
+      },
+      failed: (error) => this.#writeDone(error),
+    };
+  }
+
+  /** Writes the rest of a write that took a part. */
+  #continue(): Promise<void> | void {
+    try {
+      const written = this.#writeOn(this.#unsent!);
+      if (this.isWriting) return written;
+    } catch (error) {
+      return this.#writeDone(error);
+    }
+    this.#writeDone();
+  }
+
+  /** Settles the write under way and starts the next one. */
+  #writeDone(error?: unknown): void {
+    const failure = error === undefined
+      ? undefined
+      : this.#errors.sendError(error);
+    const send = this.#current;
+    this.#current = this.#unsent = null;
+    if (failure === undefined) send?.resolve();
+    else send?.reject(failure);
+    this.#sendNext();
+    // Without a send of its own, the promise of the write is the caller's.
+    if (send === null && failure !== undefined) throw failure;
+  }
+
+  #sendNext(): void {
+    while (!this.isWriting) {
+      const send = this.#sends?.shift();
+      if (send === undefined) return;
+      const failure = this.#errors.sendFailure();
+      if (failure !== null) send.reject(failure);
+      else if (send.data === null) send.resolve(this.#shutdown());
+      else this.#writeQueued(send, send.data);
+    }
+  }
+
+  #writeQueued(send: QueuedSend, data: Uint8Array): void {
+    // `#writeDone` resolves it, so that sends resolve in their order.
+    this.#current = send;
+    const written = this.#write(data);
+    if (this.isWriting) return;
+    this.#current = null;
+    send.resolve(written);
+  }
+
+  async #shutdown(): Promise<void> {
+    try {
+      await this.#handle.shutdown();
+    } catch (error) {
+      throw this.#errors.sendError(error);
+    }
+  }
+}

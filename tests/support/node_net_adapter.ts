@@ -1,0 +1,159 @@
+// A minimal adapter over `node:net`: TCP and Unix sockets. The contract suite
+// holds it to the same promises as the runtimes' own, so it is also the sample
+// for a new runtime.
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import type {
+  AcceptQueue,
+  Adapter,
+  ListenerHandle,
+} from "../../src/net/adapter.ts";
+import type {
+  CheckedConnect,
+  CheckedListen,
+} from "../../src/net/checked_options.ts";
+import {
+  tcpAddress,
+  unixAddress,
+  UNNAMED_UNIX_ADDRESS,
+} from "../../src/net/address.ts";
+import type { Handle, HandleEvents } from "../../src/net/handle.ts";
+import { SocketConnection } from "../../src/net/socket_connection.ts";
+import { socketError } from "../../src/net/socket_error.ts";
+import type { Address } from "../../mod.ts";
+
+class NodeHandle implements Handle {
+  events: HandleEvents | undefined;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket.pause();
+    // A copy, for the chunk may share its memory with others.
+    socket.on("data", (data) => this.events?.onData(new Uint8Array(data)));
+    socket.on("end", () => this.events?.onEnd());
+    socket.on("error", (error: Error & { code?: string }) => {
+      // The peer reads no more, which the write that met it reports.
+      if (error.code !== "EPIPE") this.events?.onError(error);
+    });
+    socket.on("close", () => this.events?.onClose());
+  }
+
+  readStart(): void {
+    this.#socket.resume();
+  }
+
+  readStop(): void {
+    this.#socket.pause();
+  }
+
+  write(data: Uint8Array): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#socket.write(
+      data,
+      (error) => error ? reject(error) : resolve(data.length),
+    );
+    return promise;
+  }
+
+  shutdown(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.end(resolve);
+    return promise;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+class NodeListenerHandle implements ListenerHandle {
+  readonly addr: Address;
+  readonly #server: Server;
+
+  constructor(server: Server, path: string | undefined, queue: AcceptQueue) {
+    const bound = server.address();
+    this.addr = path === undefined && typeof bound === "object" && bound
+      ? tcpAddress(bound.address, bound.port)
+      : unixAddress(path ?? "");
+    this.#server = server;
+    server.on("connection", (socket) => {
+      const connection = path === undefined
+        ? tcpConnection(socket)
+        : new SocketConnection(
+          new NodeHandle(socket),
+          this.addr,
+          UNNAMED_UNIX_ADDRESS,
+        );
+      if (!queue.put(connection)) connection.close();
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+function tcpConnection(socket: Socket): SocketConnection {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  return new SocketConnection(
+    new NodeHandle(socket),
+    tcpAddress(localAddress ?? "", localPort ?? 0),
+    tcpAddress(remoteAddress ?? "", remotePort ?? 0),
+  );
+}
+
+/** What an adapter cannot do is refused, and never ignored. */
+function refuseTls(options: CheckedListen | CheckedConnect): void {
+  if (options.transport === "tcp" && options.tls !== undefined) {
+    throw socketError("ENOTSUP", "Cannot use TLS", undefined, "use plain TCP");
+  }
+}
+
+export const nodeNet: Adapter = {
+  isCurrent: true,
+
+  async listen(options, queue) {
+    refuseTls(options);
+    const server = createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      pauseOnConnect: true,
+    });
+    server.listen(
+      options.transport === "unix"
+        ? { path: options.path, backlog: options.backlog }
+        : {
+          host: options.hostname,
+          port: options.port,
+          backlog: options.backlog,
+        },
+    );
+    await once(server, "listening");
+    const path = options.transport === "unix" ? options.path : undefined;
+    return new NodeListenerHandle(server, path, queue);
+  },
+
+  async connect(options) {
+    refuseTls(options);
+    const { signal } = options;
+    const socket = connect({
+      allowHalfOpen: true,
+      noDelay: true,
+      ...(options.transport === "unix"
+        ? { path: options.path }
+        : { host: options.hostname, port: options.port }),
+    });
+    await once(socket, "connect", { signal });
+    return options.transport === "unix"
+      ? new SocketConnection(
+        new NodeHandle(socket),
+        UNNAMED_UNIX_ADDRESS,
+        unixAddress(options.path),
+      )
+      : tcpConnection(socket);
+  },
+
+  bind() {
+    throw socketError("ENOTSUP", "Cannot bind", undefined, "use TCP");
+  },
+};
