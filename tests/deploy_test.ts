@@ -98,9 +98,9 @@ describe("Containerfile", () => {
   const images = stages(read("Containerfile"));
 
   it("has the runtimes that are tested", () => {
-    const tested = readFileSync(join(root, ".ci/run"), "utf8");
+    const tested = readFileSync(join(root, ".tool-versions"), "utf8");
     for (const name of ["deno", "bun"]) {
-      const version = new RegExp(`${name}@([\\d.]+)`).exec(tested)?.[1];
+      const version = new RegExp(`${name} (.+)`).exec(tested)?.[1];
       const pin = `ARG ${name.toUpperCase()}_VERSION=${version}\n`;
       assert(read("Containerfile").includes(pin), pin);
     }

@@ -39,6 +39,8 @@ async function codeOf(call: Promise<void>): Promise<Outcome> {
 
 /** One end, and what the contract says about it. */
 class End {
+  readonly conn: Connection;
+  readonly name: string;
   sent = 0;
   received = 0;
   finished = false;
@@ -48,7 +50,10 @@ class End {
   waiting: Promise<Outcome> | undefined;
   controller = new AbortController();
 
-  constructor(readonly conn: Connection, readonly name: string) {}
+  constructor(conn: Connection, name: string) {
+    this.conn = conn;
+    this.name = name;
+  }
 }
 
 /** Runs one sequence; throws where the pair departs from the model. */
