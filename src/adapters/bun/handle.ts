@@ -22,7 +22,7 @@ export class BunHandle implements Handle, SocketEvents {
     socket.data = this;
   }
 
-  /** Stops reading before the first byte: nobody receives yet. */
+  /** Stops reading at once: what the peer sends waits in the kernel. */
   pause(): void {
     this.#isPaused = true;
     this.#socket.pause();

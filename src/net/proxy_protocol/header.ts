@@ -4,15 +4,15 @@ import type { Address } from "../../socket.ts";
 // The PROXY protocol, versions 1 and 2:
 // https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 
-/** What a proxy says of a connection, in the first bytes of it. */
+/** The header that a proxy sends as the first bytes of a connection. */
 export interface ProxyHeader {
-  /** Where the header ends and the client's bytes begin. */
+  /** The length of the header; the client's bytes follow it. */
   length: number;
-  /** The client and whom it wanted; absent where the proxy cannot tell. */
+  /** The client and the address it connected to; absent if the proxy has none. */
   endpoints?: { source: Address; destination: Address };
 }
 
-/** A header, or why it is none, yet or ever. */
+/** A header, or why there is none. */
 export type Parsed = ProxyHeader | "incomplete" | "malformed";
 
 /**
@@ -28,9 +28,9 @@ const LONGEST_LINE = 107;
 const SIGNATURE = Uint8Array.from(
   [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
 );
-/** The second version up to its addresses. */
+/** The length of the second version up to its addresses. */
 const FIXED_LENGTH = 16;
-/** Version 2, and which of its two commands. */
+/** Version 2 in the high bits, one of its two commands in the low bits. */
 const LOCAL = 0x20;
 const PROXY = 0x21;
 /** The length of the addresses of each family: none, IPv4, IPv6, Unix. */
@@ -45,17 +45,17 @@ const CRC32C = { type: 0x03, length: 4 };
 
 /** Reads a header of either version from the start of the bytes. */
 export function parseProxyHeader(bytes: Uint8Array): Parsed {
-  if (begins(bytes, SIGNATURE)) return parseBlock(bytes);
-  if (begins(bytes, NAME)) return parseLine(bytes);
+  if (startsWith(bytes, SIGNATURE)) return parseBlock(bytes);
+  if (startsWith(bytes, NAME)) return parseLine(bytes);
   return "malformed";
 }
 
-/** Whether the bytes begin so, as far as there are any. */
-function begins(bytes: Uint8Array, start: Uint8Array): boolean {
+/** Whether the bytes start like this, as far as there are any. */
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
   return start.every((byte, i) => i >= bytes.length || bytes[i] === byte);
 }
 
-/** The first version: one line of text. */
+/** Parses the first version: one line of text. */
 function parseLine(bytes: Uint8Array): Parsed {
   const line = bytes.subarray(0, LONGEST_LINE);
   const more = line.length < LONGEST_LINE ? "incomplete" : "malformed";
@@ -98,7 +98,7 @@ function isWhole(
   return endpoints.source !== undefined && endpoints.destination !== undefined;
 }
 
-/** The second version: binary, of a length that it tells. */
+/** Parses the second version: binary, with its length in it. */
 function parseBlock(bytes: Uint8Array): Parsed {
   if (bytes.length < FIXED_LENGTH) return "incomplete";
   const length = FIXED_LENGTH + 256 * bytes[14] + bytes[15];
@@ -106,23 +106,26 @@ function parseBlock(bytes: Uint8Array): Parsed {
   const family = bytes[13] >> 4;
   const protocol = bytes[13] & 0x0f;
   if (length > LONGEST_HEADER) return "malformed";
-  // Of what a proxy does on its own account, as a health check, nothing counts.
+  // LOCAL is a proxy's own connection, as a health check: addresses are ignored.
   if (command !== LOCAL) {
     const known = family < ADDRESS_LENGTHS.length &&
       protocol < PROTOCOLS.length;
     if (command !== PROXY || !known) return "malformed";
   }
   const transport = PROTOCOLS[protocol];
-  const told = command === PROXY && family > 0 && transport !== undefined;
+  const hasAddresses = command === PROXY && family > 0 &&
+    transport !== undefined;
   const vectors = FIXED_LENGTH + (ADDRESS_LENGTHS[family] ?? 0);
-  if (told && length < vectors) return "malformed";
+  if (hasAddresses && length < vectors) return "malformed";
   if (bytes.length < length) return "incomplete";
   const header = bytes.subarray(0, length);
-  const sound = checkVectors(header, vectors);
-  // Where no addresses are told, the block may hold anything; but a checksum
-  // that is found has to be right.
-  if (sound === false || told && sound === undefined) return "malformed";
-  if (!told) return { length };
+  const isSound = checkVectors(header, vectors);
+  // Without addresses the block may hold anything; but a checksum that is found
+  // has to be right.
+  if (isSound === false || hasAddresses && isSound === undefined) {
+    return "malformed";
+  }
+  if (!hasAddresses) return { length };
   return { length, endpoints: endpointsOf(header, family, transport) };
 }
 
@@ -167,18 +170,18 @@ function unixAddress(bytes: Uint8Array): Address {
  */
 function checkVectors(header: Uint8Array, start: number): boolean | undefined {
   let checksum: number | undefined;
-  let sound = true;
+  let isSound = true;
   while (start < header.length) {
     if (start + 3 > header.length) return undefined;
     const length = 256 * header[start + 1] + header[start + 2];
     if (header[start] === CRC32C.type) {
-      sound &&= checksum === undefined && length === CRC32C.length;
+      isSound &&= checksum === undefined && length === CRC32C.length;
       checksum = start + 3;
     }
     start += 3 + length;
   }
   if (start !== header.length) return undefined;
-  return sound && (checksum === undefined || isIntact(header, checksum));
+  return isSound && (checksum === undefined || isIntact(header, checksum));
 }
 
 /** Whether the header has its checksum, computed as if zeros stood there. */
