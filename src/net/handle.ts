@@ -1,5 +1,7 @@
 /** The events of a {@linkcode Handle}; a connection listens to them. */
 export interface HandleEvents {
+  /** Whether a write is under way that has not taken everything yet. */
+  readonly isWriting: boolean;
   /** Bytes were read. They belong to the connection, see `Handle.detach`. */
   onData(chunk: Uint8Array<ArrayBuffer>): void;
   /** The peer sent its FIN, or on TLS its close_notify. */

@@ -72,10 +72,12 @@ export class SendQueue {
       : this.#shutdown();
   }
 
-  /** Rejects every send that waits; the handle is closed. */
-  close(failure: SocketError): void {
-    this.#current?.reject(failure);
-    for (const send of this.#sends?.clear() ?? []) send.reject(failure);
+  /** Rejects every send that waits; the connection is closed. */
+  close(): void {
+    this.#current?.reject(this.#errors.sendFailure());
+    for (const send of this.#sends?.clear() ?? []) {
+      send.reject(this.#errors.sendFailure());
+    }
   }
 
   /** The handle has room again. */
@@ -85,8 +87,10 @@ export class SendQueue {
   }
 
   /** The handle is closed, which ends a write that waits for room. */
-  onClose(error: unknown): void {
-    if (this.#current !== null) this.#writeDone(error);
+  onClose(error?: Error): void {
+    if (this.#current !== null) {
+      this.#writeDone(error ?? this.#errors.endedError());
+    }
   }
 
   #enqueue(data: Uint8Array | null): Promise<void> {

@@ -23,14 +23,15 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Receiver = PromiseWithResolvers<Bytes | null>;
 
 /** A `pipeTo` under way. */
-interface Pipe extends PromiseWithResolvers<void> {
+interface Pipe {
+  readonly resolve: (ended: Promise<void> | void) => void;
+  readonly reject: (reason: unknown) => void;
   readonly destination: SocketConnection;
   readonly preventClose: boolean;
   /** Whether chunks go to the destination as they come. */
   isReading: boolean;
   /** What follows a chunk that took time: made once, not once per chunk. */
-  readonly onSent: () => void;
-  readonly onFailed: (error: unknown) => void;
+  afterChunk: { sent: () => void; failed: (error: unknown) => void } | null;
 }
 
 /** The most that a pipe reads at once. */
@@ -123,7 +124,9 @@ export class SocketConnection implements Connection {
     const receiver: Receiver = Promise.withResolvers();
     this.#receiver = receiver;
     this.#maxBytes = maxBytes;
-    if (signal !== undefined) this.#rejectOnAbort(signal, receiver);
+    if (signal !== undefined) {
+      this.#rejectOnAbort(signal, receiver.promise, receiver);
+    }
     this.#handle.readStart(maxBytes);
     return receiver.promise;
   }
@@ -159,8 +162,9 @@ export class SocketConnection implements Connection {
     this.#closed = true;
     this.#chunks = null;
     this.#handle.close(this.#sending.isWriting);
-    this.#rejectReceive(this.#error("EBADF", "receive"));
-    this.#sending.close(this.#error("EBADF", "send"));
+    const isReceiving = this.#receiver !== null || this.#pipe !== null;
+    if (isReceiving) this.#rejectReceive(this.#error("EBADF", "receive"));
+    this.#sending.close();
     return DONE;
   }
 
@@ -185,6 +189,10 @@ export class SocketConnection implements Connection {
 
     constructor(connection: SocketConnection) {
       this.#connection = connection;
+    }
+
+    get isWriting(): boolean {
+      return this.#connection.#sending.isWriting;
     }
 
     onData(chunk: Bytes): void {
@@ -292,7 +300,7 @@ export class SocketConnection implements Connection {
     // EPIPE: what we sent met a peer that had ended, the end for receiving.
     if (error === undefined || error.code === "EPIPE") this.#onEnd();
     else this.#fail(error);
-    this.#sending.onClose(error ?? this.#error("EPIPE", "send"));
+    this.#sending.onClose(error);
   }
 
   /** Keeps the first error, and rejects the call that waits with it. */
@@ -302,8 +310,12 @@ export class SocketConnection implements Connection {
     this.#rejectReceive(this.#failure);
   }
 
-  #rejectOnAbort(signal: AbortSignal, call: Receiver | Pipe): void {
-    rejectOnAbort(signal, call.promise, () => {
+  #rejectOnAbort(
+    signal: AbortSignal,
+    promise: Promise<unknown>,
+    call: Receiver | Pipe,
+  ): void {
+    rejectOnAbort(signal, promise, () => {
       const isCurrent = this.#receiver === call || this.#pipe === call;
       if (isCurrent) this.#rejectReceive(signal.reason);
     });
@@ -326,18 +338,19 @@ export class SocketConnection implements Connection {
   ): Promise<void> {
     const refused = this.#refuseReceive(signal);
     if (refused !== undefined) return refused;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const pipe: Pipe = {
-      ...Promise.withResolvers<void>(),
+      resolve,
+      reject,
       destination,
       preventClose,
       isReading: false,
-      onSent: () => this.#continuePipe(pipe),
-      onFailed: (error) => this.#failPipe(pipe, error),
+      afterChunk: null,
     };
     this.#pipe = pipe;
-    if (signal !== undefined) this.#rejectOnAbort(signal, pipe);
+    if (signal !== undefined) this.#rejectOnAbort(signal, promise, pipe);
     this.#continuePipe(pipe);
-    return pipe.promise;
+    return promise;
   }
 
   /** Sends what is queued, then reads on. */
@@ -345,7 +358,7 @@ export class SocketConnection implements Connection {
     if (this.#pipe !== pipe) return;
     while (this.#chunks !== null) {
       const sent = pipe.destination.#sending.send(this.#take(PIPE_BYTES));
-      if (sent !== undefined) return void sent.then(pipe.onSent, pipe.onFailed);
+      if (sent !== undefined) return this.#awaitChunk(pipe, sent);
     }
     if (this.#ended) this.#endPipe(pipe);
     else if (this.#failure !== null) this.#rejectReceive(this.#failure);
@@ -362,7 +375,15 @@ export class SocketConnection implements Connection {
     // The destination is full, so the peer is held back until it has room.
     pipe.isReading = false;
     this.#handle.readStop();
-    sent.then(pipe.onSent, pipe.onFailed);
+    this.#awaitChunk(pipe, sent);
+  }
+
+  #awaitChunk(pipe: Pipe, chunk: Promise<void>): void {
+    const { sent, failed } = pipe.afterChunk ??= {
+      sent: () => this.#continuePipe(pipe),
+      failed: (error) => this.#failPipe(pipe, error),
+    };
+    chunk.then(sent, failed);
   }
 
   /** Ends a pipe once its destination has taken everything. */
@@ -375,7 +396,7 @@ export class SocketConnection implements Connection {
     };
     const flushed = destination.#sending.flush();
     if (flushed === undefined) end();
-    else flushed.then(end, pipe.onFailed);
+    else flushed.then(end, (error) => this.#failPipe(pipe, error));
   }
 
   /** The destination failed, which ends the pipe but not this connection. */

@@ -30,7 +30,6 @@ export class DenoHandle implements Handle {
   #target: Bytes | null = null;
   /** The filled part of the buffer: messages are often of one length. */
   #filled: Bytes | null = null;
-  #lastWrite: Promise<number> | null = null;
   #afterRead: AfterRead | null = null;
 
   constructor(socket: DenoSocket) {
@@ -53,7 +52,7 @@ export class DenoHandle implements Handle {
   }
 
   write(data: Uint8Array): Promise<number> {
-    return this.#lastWrite = this.#socket.write(data);
+    return this.#socket.write(data);
   }
 
   async shutdown(): Promise<void> {
@@ -81,7 +80,7 @@ export class DenoHandle implements Handle {
     return {
       done: (length) => {
         this.#isPending = false;
-        if (length === null) return void this.#end();
+        if (length === null) return this.#end();
         const target = this.#target!;
         const isFull = length === target.length;
         this.events!.onData(isFull ? target : this.#fillView(target, length));
@@ -113,21 +112,11 @@ export class DenoHandle implements Handle {
    * Reports the end. The kernel reports a reset once, and the other call then
    * sees an end: a write under way may be about to fail, and goes first.
    */
-  async #end(): Promise<void> {
+  #end(): void {
     this.#isReading = false;
-    if (await isPending(this.#lastWrite)) {
-      setTimeout(() => this.events!.onEnd());
-    } else this.events!.onEnd();
-  }
-}
-
-async function isPending(promise: Promise<unknown> | null): Promise<boolean> {
-  const pending = Symbol();
-  try {
-    return await Promise.race([promise, pending]) === pending;
-  } catch {
-    // It has failed, which its own caller reports.
-    return false;
+    const events = this.events!;
+    if (events.isWriting) setTimeout(() => events.onEnd());
+    else events.onEnd();
   }
 }
 
