@@ -50,7 +50,7 @@
  * - TCP and TLS: `--allow-net=HOST:PORT`. Certificates are text; reading them
  *   from files needs `--allow-read`.
  * - Unix sockets: `--allow-net=unix:PATH --allow-read=PATH --allow-write=PATH`.
- * - UDP: `--allow-net` with the address to bind and those to send to.
+ * - UDP: `--allow-net` with the address to bind and the ones to send to.
  *
  * @example Handle an error
  * ```ts

@@ -184,8 +184,8 @@ export interface UnixListenOptions {
    */
   path: string;
   /**
-   * The permission bits of the file, 0 to `0o777`; by default, those that the
-   * umask leaves. On Deno without `--allow-sys`, they are set a moment after
+   * The permission bits of the file, 0 to `0o777`; by default, what the umask
+   * leaves. On Deno without `--allow-sys`, they are set a moment after
    * the file is created.
    */
   mode?: number;
@@ -214,7 +214,7 @@ export interface UnixListenOptions {
   proxyProtocol?: boolean;
 }
 
-/** Options of {@linkcode listen}: those of TCP or of a Unix domain socket. */
+/** Options of {@linkcode listen}, for TCP or a Unix domain socket. */
 export type ListenOptions<
   Transport extends "tcp" | "unix" = "tcp" | "unix",
 > = { tcp: TcpListenOptions; unix: UnixListenOptions }[Transport];
@@ -282,7 +282,7 @@ export interface UnixConnectOptions {
   signal?: AbortSignal;
 }
 
-/** Options of {@linkcode connect}: those of TCP or of a Unix domain socket. */
+/** Options of {@linkcode connect}, for TCP or a Unix domain socket. */
 export type ConnectOptions = TcpConnectOptions | UnixConnectOptions;
 
 /** Options of {@linkcode bind}. */

@@ -58,7 +58,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   readonly #stop = new AbortController();
   /** The second argument of every handler. */
   readonly #context: HandlerContext = { signal: this.#stop.signal };
-  /** Open connections, including those that wait for the filter. */
+  /** Open connections, also while their filter is pending. */
   readonly #entries = new Set<ConnectionEntry>();
   /** Counters without the bytes of open connections. */
   readonly #totals: ServerStats = {
@@ -88,7 +88,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.#stop.abort();
     this.#listener.close();
     this.#slotFreed.resolve();
-    // No handler starts any more, so pending filters have nothing to decide.
+    // No handler starts any more, so no connection waits for its filter.
     for (const entry of this.#entries) {
       if (!entry.handled) this.#remove(entry);
     }
@@ -176,7 +176,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     else this.#applyFilter(filter, entry);
   }
 
-  /** Calls the filter; one that throws rejects the connection. */
+  /** Calls the filter; if it throws, the connection is rejected. */
   async #applyFilter(
     filter: NonNullable<ServerOptions["filter"]>,
     entry: ConnectionEntry,

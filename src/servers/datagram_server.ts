@@ -43,7 +43,7 @@ export interface DatagramServerOptions {
    * Called with what the handler threw, or with the error of a reply that
    * could not be sent. What it throws itself goes to `console.error`. Without
    * it, every error goes there except a `SocketError`, which any peer can
-   * cause; of those, only the first missing permission to reply is printed.
+   * cause; only the first missing permission to reply is printed, too.
    */
   onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
 }
@@ -54,7 +54,7 @@ export interface DatagramServerStats {
   received: number;
   /** Replies sent. */
   sent: number;
-  /** Replies withheld by the loop guard, and those to port 0. */
+  /** Replies withheld by the loop guard, and replies to port 0. */
   withheld: number;
   /** Datagrams dropped because the socket's queue was full. */
   dropped: number;

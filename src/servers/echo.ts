@@ -31,8 +31,8 @@ export function echo(conn: Connection): Promise<void> {
 }
 
 /**
- * Options of {@linkcode serveEcho}: those of {@linkcode serve}, or those of
- * {@linkcode serveDatagrams} with `transport: "udp"`.
+ * Options of {@linkcode serveEcho}: the options of {@linkcode serve} or, with
+ * `transport: "udp"`, of {@linkcode serveDatagrams}.
  */
 export type ServeEchoOptions<
   Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",

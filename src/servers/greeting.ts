@@ -121,8 +121,8 @@ function checkGreeting(message: unknown, when: string): void {
 }
 
 /**
- * Options of {@linkcode serveGreeting}: those of {@linkcode serve} or, with
- * `transport: "udp"`, of {@linkcode serveDatagrams}, and the greeting.
+ * Options of {@linkcode serveGreeting}: the greeting and the options of
+ * {@linkcode serve} or, with `transport: "udp"`, {@linkcode serveDatagrams}.
  */
 export type ServeGreetingOptions<
   Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",

@@ -106,7 +106,7 @@ class UdpServer implements DatagramServer {
   readonly #handler: DatagramHandler;
   /** Returns whether the loop guard allows one more reply to the peer. */
   readonly #mayReply: (peer: NetAddress<"udp">) => boolean;
-  /** The counters, without those of the socket. */
+  /** The counters that the socket does not keep. */
   readonly #stats: Omit<DatagramServerStats, "dropped"> = {
     received: 0,
     sent: 0,

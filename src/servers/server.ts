@@ -60,7 +60,7 @@ export type Handler = (
 export interface ConnectionSummary {
   /** The peer's address. */
   remoteAddr: Address;
-  /** Bytes received, including those after the handler finished. */
+  /** Bytes received, also after the handler finished. */
   bytesReceived: number;
   /** Bytes sent. */
   bytesSent: number;
