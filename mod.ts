@@ -1,10 +1,11 @@
 /**
  * One socket interface for Deno and Bun, over each runtime's own sockets, and
- * an echo server and a greeting server built on it. A call means the same on
- * both: sends are whole and in order, half-close works, a peer that sends too
- * fast is held back by the kernel, an aborted `recv` loses nothing, and the
- * same fault has the same code. There are no dependencies. Nothing is exposed
- * unless asked: without a `hostname`, it is 127.0.0.1.
+ * an echo server and a greeting server built on it.
+ *
+ * A call means the same on both runtimes: sends are whole and in order,
+ * half-close works, the kernel holds back a peer that sends too fast, an
+ * aborted `recv` loses nothing, and the same error has the same code. There are
+ * no dependencies. Without a `hostname`, sockets bind to 127.0.0.1 only.
  *
  * A server is a function of one connection. Here are one and its client:
  *
@@ -18,48 +19,50 @@
  *
  * await using conn = await connect({ port: server.addr.port });
  * await conn.send("Hello, world\n");
- * await conn.closeWrite(); // our side ends, the other lives on
+ * await conn.closeWrite(); // ends this side, the other stays open
  * for (let data; (data = await conn.recv()) !== null;) {
  *   console.log(new TextDecoder().decode(data));
  * }
  * ```
  *
- * What is where:
+ * ## Contents
  *
  * - {@linkcode listen}, {@linkcode connect} and {@linkcode bind} open a
  *   {@linkcode Listener}, a {@linkcode Connection} and a
  *   {@linkcode DatagramSocket}, on TCP, TLS, Unix sockets and UDP.
  * - {@linkcode serve} runs a {@linkcode Handler} for each connection, with the
  *   limits and callbacks of {@linkcode ServerOptions}, counters and an orderly
- *   {@linkcode Server.shutdown | shutdown}; {@linkcode serveDatagrams} does so
- *   for datagrams.
+ *   {@linkcode Server.shutdown | shutdown}; {@linkcode serveDatagrams} does the
+ *   same for datagrams.
  * - {@linkcode echo} and {@linkcode greeting} are handlers;
  *   {@linkcode serveEcho} and {@linkcode serveGreeting} serve them on any
  *   transport.
- * - {@linkcode SocketError} is every fault but a wrong argument, which is a
+ * - {@linkcode SocketError} is every error except a wrong argument, which is a
  *   `TypeError` or a `RangeError`, and an abort, which is `signal.reason`; its
  *   `code` is a {@linkcode SocketErrorCode}.
- * - {@linkcode formatAddress} writes an {@linkcode Address}.
+ * - {@linkcode formatAddress} formats an {@linkcode Address}.
  *
- * Bun needs no permissions. Deno asks for those that are missing, or the call
- * rejects with `EACCES` and names the flag:
+ * ## Permissions
+ *
+ * Bun needs none. Deno prompts for missing ones, or the call rejects with
+ * `EACCES` and names the flag:
  *
  * - TCP and TLS: `--allow-net=HOST:PORT`. Certificates are text; reading them
  *   from files needs `--allow-read`.
  * - Unix sockets: `--allow-net=unix:PATH --allow-read=PATH --allow-write=PATH`.
- * - UDP: `--allow-net` with the address to bind and those to send to.
+ * - UDP: `--allow-net` with the address to bind and the ones to send to.
  *
- * @example When something is wrong
+ * @example Handle an error
  * ```ts
  * import { connect, SocketError } from "@parley/echo";
  *
  * try {
- *   await using conn = await connect({ hostname: "nobody.invalid", port: 7 });
+ *   await using conn = await connect({ hostname: "host.invalid", port: 7 });
  *   await conn.send("hello");
  * } catch (error) {
  *   if (!(error instanceof SocketError)) throw error;
  *   console.error(error.code); // ENOTFOUND
- *   console.error(error.message); // what failed, and what to do about it
+ *   console.error(error.message); // the failed call, and the remedy
  * }
  * ```
  *
@@ -95,22 +98,20 @@ export {
   type ConnectionSummary,
   type Handler,
   type HandlerContext,
-  type ServeOptions,
   type Server,
+  type ServerOf,
   type ServerOptions,
   type ServerStats,
   type ShutdownOptions,
 } from "./src/servers/server.ts";
+export { serveDatagrams } from "./src/servers/serve_datagrams.ts";
 export {
   type DatagramHandler,
+  type DatagramReply,
   type DatagramServer,
   type DatagramServerOptions,
   type DatagramServerStats,
-  type Reply,
-  serveDatagrams,
-  type ServeDatagramsOptions,
-  type ServerOf,
-} from "./src/servers/serve_datagrams.ts";
+} from "./src/servers/datagram_server.ts";
 export type { LoopGuardOptions } from "./src/servers/loop_guard.ts";
 export { echo, serveEcho, type ServeEchoOptions } from "./src/servers/echo.ts";
 export {

@@ -1,21 +1,21 @@
-// A chat room: what one says, the others read.
+// A chat room: sends the text of each client to all others.
 import { parseArgs } from "node:util";
 import { type Connection, formatAddress, serve } from "../mod.ts";
 import { run } from "../src/cli/program.ts";
 import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
 import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
 
-/** Nobody waits for the slow: who is this many letters behind has to go. */
-const MOST_BEHIND = 1024 * 1024;
-const room = new Map<Connection, { behind: number }>();
+/** Characters that may wait for a slow client; beyond, it is disconnected. */
+const MAX_PENDING = 1024 * 1024;
+const members = new Map<Connection, { pending: number }>();
 
-function tell(text: string, from: Connection): void {
-  for (const [conn, member] of room) {
+function broadcast(text: string, from: Connection): void {
+  for (const [conn, member] of members) {
     if (conn === from) continue;
-    member.behind += text.length;
-    if (member.behind > MOST_BEHIND) conn.close();
-    // One who has left hears nothing, and need not.
-    conn.send(text).then(() => member.behind -= text.length, () => {});
+    member.pending += text.length;
+    if (member.pending > MAX_PENDING) conn.close();
+    // A send fails when the client has left: its handler removes it.
+    conn.send(text).then(() => member.pending -= text.length, () => {});
   }
 }
 
@@ -25,14 +25,14 @@ await run(async () => {
   if (options.transport === "udp") throw new TypeError("A room needs a stream");
   const server = await serve(options, async (conn) => {
     const name = formatAddress(conn.remoteAddr);
-    room.set(conn, { behind: 0 });
-    tell(`${name} came\n`, conn);
+    members.set(conn, { pending: 0 });
+    broadcast(`${name} came\n`, conn);
     try {
       const texts = conn.readable.pipeThrough(new TextDecoderStream());
-      for await (const text of texts) tell(`${name}: ${text}`, conn);
+      for await (const text of texts) broadcast(`${name}: ${text}`, conn);
     } finally {
-      room.delete(conn);
-      tell(`${name} left\n`, conn);
+      members.delete(conn);
+      broadcast(`${name} left\n`, conn);
     }
   });
   await serveUntilSignal(server, values.cert !== undefined);

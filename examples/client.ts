@@ -1,4 +1,4 @@
-// Sends a message, ends its side, and prints what comes back.
+// Sends a message, ends its side, and prints the reply.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -6,8 +6,8 @@ import { bind, connect, formatAddress } from "../mod.ts";
 import { addressFlags, checkFlags, toNumber } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
 
-/** How long a datagram may take to be answered. */
-const PATIENCE = 5000;
+/** Milliseconds to wait for the reply to a datagram. */
+const REPLY_TIMEOUT = 5000;
 
 await run(async () => {
   const { values } = parseArgs({
@@ -23,18 +23,18 @@ await run(async () => {
   checkFlags(values);
 
   if (values.udp) {
-    const ours = hostname.includes(":") ? "::" : "0.0.0.0";
-    await using socket = await bind({ hostname: ours, port: 0 });
+    const wildcard = hostname.includes(":") ? "::" : "0.0.0.0";
+    await using socket = await bind({ hostname: wildcard, port: 0 });
     await socket.sendTo(message, { hostname, port });
-    const patience = new AbortController();
-    const { signal } = patience;
-    const where = formatAddress({ transport: "udp", hostname, port });
-    const late = setTimeout(
-      () => patience.abort(`No reply from ${where} in ${PATIENCE} ms`),
-      PATIENCE,
+    const controller = new AbortController();
+    const { signal } = controller;
+    const server = formatAddress({ transport: "udp", hostname, port });
+    const timer = setTimeout(
+      () => controller.abort(`No reply from ${server} in ${REPLY_TIMEOUT} ms`),
+      REPLY_TIMEOUT,
     );
     const [reply] = await socket.recvFrom({ signal });
-    clearTimeout(late);
+    clearTimeout(timer);
     process.stdout.write(reply);
     return;
   }
@@ -47,7 +47,8 @@ await run(async () => {
       ? { hostname, port, tls }
       : { transport: "unix", path: unix },
   );
-  // Both ways at once: an echo of a long message comes while it is being sent.
+  // Send and receive concurrently: the echo of a long message starts to arrive
+  // before all of it is sent.
   const sent = conn.send(message).then(() => conn.closeWrite());
   const printed = (async () => {
     for (let data; (data = await conn.recv()) !== null;) {

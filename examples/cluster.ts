@@ -1,6 +1,6 @@
-// One echo server per core: workers that share a port, among which the kernel
-// shares out the connections. Deno needs `--unstable-net` for it, and
-// `--allow-read` for the workers' own program.
+// One echo server per core: workers share a port, and the kernel distributes
+// the connections. Deno needs `--unstable-net` for the shared port, and
+// `--allow-read` to load the workers' program.
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import process from "node:process";
@@ -20,8 +20,8 @@ async function work(): Promise<void> {
     const { addr } = await serveEcho({ ...workerData, reusePort: true });
     parentPort?.postMessage({ addr });
   } catch (error) {
-    // An error of a worker loses its message on the way.
-    parentPort?.postMessage({ problem: String(error) });
+    // An uncaught error would reach the main thread without its message.
+    parentPort?.postMessage({ failure: String(error) });
   }
 }
 
@@ -34,19 +34,23 @@ async function main(): Promise<void> {
     },
   });
   const count = toNumber("workers", values.workers);
-  let where = {
+  let address = {
     hostname: values.hostname,
     port: toNumber("port", values.port),
   };
   for (let i = 0; i < count; i++) {
-    const worker = new Worker(new URL(import.meta.url), { workerData: where });
-    // The first one finds the port, where it was 0, for the others.
-    const [{ addr, problem }] = await once(worker, "message");
-    if (problem !== undefined) throw new Error(problem);
-    where = addr;
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: address,
+    });
+    // With port 0, the first worker's port is the one to share.
+    const [{ addr, failure }] = await once(worker, "message");
+    if (failure !== undefined) throw new Error(failure);
+    address = addr;
   }
-  console.log(`listening on ${formatAddress({ transport: "tcp", ...where })}`);
-  // Workers end with the process.
+  console.log(
+    `listening on ${formatAddress({ transport: "tcp", ...address })}`,
+  );
+  // The workers end with the process.
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => process.exit());
   }

@@ -1,4 +1,4 @@
-// Daytime (RFC 867): tells the time to whoever connects or sends a datagram.
+// Daytime (RFC 867): sends the time to each client, or in reply to a datagram.
 import { parseArgs } from "node:util";
 import { serveGreeting } from "../mod.ts";
 import { run } from "../src/cli/program.ts";

@@ -1,4 +1,4 @@
-// Discard (RFC 863): reads everything, says nothing.
+// Discard (RFC 863): reads everything, sends nothing.
 import { parseArgs } from "node:util";
 import { serve, serveDatagrams } from "../mod.ts";
 import { run } from "../src/cli/program.ts";

@@ -1,4 +1,4 @@
-// An echo server: sends back whatever it gets, until the client ends.
+// An echo server: sends back every byte until the client ends its side.
 import { parseArgs } from "node:util";
 import { serveEcho } from "../mod.ts";
 import { run } from "../src/cli/program.ts";

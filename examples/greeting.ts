@@ -1,4 +1,4 @@
-// A greeting server: says hello and hangs up.
+// A greeting server: sends a greeting, then ends the connection.
 import { parseArgs } from "node:util";
 import { serveGreeting } from "../mod.ts";
 import { run } from "../src/cli/program.ts";

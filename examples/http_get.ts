@@ -1,4 +1,4 @@
-// A raw HTTP request: prints the response, head and body.
+// Sends a raw HTTP request and prints the response, head and body.
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { connect, formatAddress } from "../mod.ts";

@@ -20,7 +20,8 @@ await run(async () => {
   };
   const options = serverOptions(values);
   if (options.transport === "udp") throw new TypeError("UDP has no pipes");
-  // A target that is down is news for whoever runs the proxy.
+  // Print every error: without `onError`, a server prints none that a peer can
+  // cause, such as a target that is down.
   const onError = (error: unknown) =>
     console.error(error instanceof Error ? error.message : error);
   const server = await serve({ ...options, onError }, async (client) => {

@@ -1,9 +1,9 @@
 /**
- * What a TLS listener shows its clients. All of it is text; reading the files
- * is up to you. Text that is no PEM is a `TypeError`, PEM that is of no use,
- * as a key of another certificate, is `EPROTO`.
+ * Options of a TLS listener. Certificates and keys are text; reading the files
+ * is up to the caller. Text that is not PEM is a `TypeError`; unusable PEM, such
+ * as a key that does not match the certificate, is `EPROTO`.
  *
- * @example With a certificate to try, where `openssl` is installed
+ * @example A self-signed certificate, where `openssl` is installed
  * ```ts
  * import { connect, serveEcho } from "@parley/echo";
  * import { spawnSync } from "node:child_process";
@@ -21,23 +21,25 @@
  * ```
  */
 export interface TlsListenOptions {
-  /** The certificate chain, PEM, the server's own certificate first. */
+  /** The certificate chain, PEM; the server's own certificate comes first. */
   cert: string;
   /** The private key of the certificate, PEM. */
   key: string;
   /**
-   * The ALPN protocols on offer, the preferred first: names of 1 to 255 ASCII
-   * characters. None unless given. A client that offers others only is turned
-   * away; one that offers none is not.
+   * The ALPN protocols to offer, the preferred one first: names of 1 to 255
+   * ASCII characters. A client that offers only others is rejected; a client
+   * without ALPN is accepted.
+   *
+   * @default []
    */
   alpnProtocols?: string[];
 }
 
 /**
- * What a TLS client believes and asks for. A peer that cannot prove who it is
- * fails {@linkcode connect} with `EPROTO`; nothing turns that off.
+ * Options of a TLS client. A peer that cannot prove its identity makes
+ * {@linkcode connect} reject with `EPROTO`; verification cannot be turned off.
  *
- * @example It never falls back to plain text
+ * @example No fallback to plain text
  * ```ts
  * import { connect, serveEcho, type TlsConnectOptions } from "@parley/echo";
  *
@@ -48,23 +50,32 @@ export interface TlsListenOptions {
  * ```
  */
 export interface TlsConnectOptions {
-  /** Certificates to trust beside the runtime's own, PEM; none unless given. */
+  /**
+   * Certificates to trust in addition to the runtime's own, PEM.
+   *
+   * @default []
+   */
   caCerts?: string[];
-  /** The name or IP that the certificate is for; `hostname` unless given. */
+  /**
+   * The name or IP that the certificate must be valid for; by default the
+   * `hostname` to connect to.
+   */
   serverName?: string;
   /**
-   * The ALPN protocols on offer: names of 1 to 255 ASCII characters. None
-   * unless given. The server chooses, see {@linkcode Connection.alpnProtocol};
-   * one that has others only makes `connect` reject with `EPROTO`.
+   * The ALPN protocols to offer: names of 1 to 255 ASCII characters. The server
+   * chooses one, see {@linkcode Connection.alpnProtocol}; if it knows only
+   * others, `connect` rejects with `EPROTO`.
+   *
+   * @default []
    */
   alpnProtocols?: string[];
 }
 
 /**
- * Which proxies say, in a header of the PROXY protocol, whose connections they
- * pass on.
+ * Options of the PROXY protocol, by which a proxy sends the address of its
+ * client at the start of each connection.
  *
- * @example
+ * @example Behind a load balancer
  * ```ts
  * import { connect, serve } from "@parley/echo";
  *
@@ -73,7 +84,7 @@ export interface TlsConnectOptions {
  *   await conn.send(`You are ${JSON.stringify(conn.remoteAddr)}\n`);
  * });
  *
- * // What a load balancer sends first, in the name of its client.
+ * // A load balancer sends this header first, in the name of its client.
  * await using conn = await connect({ port: server.addr.port });
  * await conn.send("PROXY TCP4 203.0.113.7 198.51.100.1 51000 443\r\n");
  * for (let data; (data = await conn.recv()) !== null;) {
@@ -84,65 +95,62 @@ export interface TlsConnectOptions {
 export interface ProxyProtocolOptions {
   /**
    * The IP addresses and networks of the proxies: `"192.0.2.1"`, `"fd00::/8"`.
-   * They can claim any address for their clients, so name yours and nobody
-   * else's. Every other peer is closed unheard, and so is a proxy that sends
-   * no valid header.
+   * They can claim any address for their clients, so list only your own. A
+   * connection from another peer is closed unread, and so is one from a proxy
+   * that sends no valid header.
    */
   trustedProxies: string[];
 }
 
-/**
- * Options of {@linkcode listen} for TCP, with `tls` for TLS on top of it.
- *
- * @example What a runtime cannot do is an error, so do without
- * ```ts
- * import { listen, SocketError, type TcpListenOptions } from "@parley/echo";
- *
- * const options: TcpListenOptions = { port: 0, backlog: 128 };
- * await using listener = await listen({ ...options, reusePort: true })
- *   .catch((error) => {
- *     const unable = error instanceof SocketError && error.code === "ENOTSUP";
- *     if (!unable) throw error;
- *     console.log(error.message); // names the flag that Deno needs
- *     return listen(options);
- *   });
- * console.log(listener.addr.port);
- * ```
- */
+/** Options of {@linkcode listen} for TCP, and with `tls` for TLS. */
 export interface TcpListenOptions {
-  /** The transport, `"tcp"` unless given. */
+  /**
+   * The transport.
+   *
+   * @default "tcp"
+   */
   transport?: "tcp";
   /**
-   * The name or IP to bind, `"127.0.0.1"` unless given: nobody else's.
+   * The name or IP to bind. The default accepts only clients on this machine;
    * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address.
+   *
+   * @default "127.0.0.1"
    */
   hostname?: string;
-  /** The port, 0 to 65535; 0 lets the system choose, see `addr`. */
+  /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
   /**
-   * Connections that may wait to be accepted, at least 1; 511 unless given.
-   * The system may let one more in.
+   * Connections that may wait to be accepted, at least 1. The system may allow
+   * one more.
+   *
+   * @default 511
    */
   backlog?: number;
   /**
-   * Share the port with other listeners that ask for the same; the system
-   * spreads the connections. `ENOTSUP` on Deno without `--unstable-net`.
+   * Shares the port with other listeners that set this option; the system
+   * distributes the connections. `ENOTSUP` on Deno without `--unstable-net`,
+   * which the error message names.
+   *
+   * @default false
    */
   reusePort?: boolean;
   /**
-   * Probe idle peers at the system's pace, so that one which vanished is
-   * noticed; off unless given. With `tls` it is `ENOTSUP` on Deno.
+   * Probes idle peers at the system's interval, to notice peers that have
+   * vanished. `ENOTSUP` on Deno together with `tls`.
+   *
+   * @default false
    */
   keepAlive?: boolean;
-  /** Speak TLS. A handshake may take ten seconds. */
+  /** Uses TLS. A handshake may take ten seconds. */
   tls?: TlsListenOptions;
   /**
-   * Serve the clients of proxies, as HAProxy with `send-proxy` or
-   * `send-proxy-v2`: every connection must come from a trusted one and begin
+   * Serves the clients of proxies, such as HAProxy with `send-proxy` or
+   * `send-proxy-v2`: each connection must come from a trusted proxy and start
    * with a PROXY header, version 1 or 2, within 10 seconds. `remoteAddr` is
-   * then the client, and `localAddr` what it connected to, of transport `"udp"`
-   * or `"unix"` if the header says so; where it names nobody, as in a health
-   * check, they are the connection's own. Not with `tls`, which is `ENOTSUP`.
+   * then the client's address, and `localAddr` the address it connected to, of
+   * transport `"udp"` or `"unix"` if the header says so. A header without
+   * addresses, as of a health check, leaves the connection's own. `ENOTSUP`
+   * together with `tls`.
    */
   proxyProtocol?: ProxyProtocolOptions;
 }
@@ -150,7 +158,7 @@ export interface TcpListenOptions {
 /**
  * Options of {@linkcode listen} for a Unix domain socket.
  *
- * @example A socket for this user only
+ * @example A socket for the current user only
  * ```ts
  * import { listen, type UnixListenOptions } from "@parley/echo";
  * import { stat } from "node:fs/promises";
@@ -171,89 +179,74 @@ export interface UnixListenOptions {
   /** The transport. */
   transport: "unix";
   /**
-   * The socket file to make, its path at most 107 bytes; it goes with
-   * `close()`, which leaves somebody else's file at that path alone.
+   * The socket file to create, its path at most 107 bytes. `close()` removes it,
+   * unless another file has taken the path since.
    */
   path: string;
   /**
-   * The permission bits of the file, 0 to `0o777`; the umask's unless given.
-   * On Deno without `--allow-sys` they are set a moment after the file is
-   * made.
+   * The permission bits of the file, 0 to `0o777`; by default, what the umask
+   * leaves. On Deno without `--allow-sys`, they are set a moment after
+   * the file is created.
    */
   mode?: number;
   /**
-   * Remove a socket file that a server left behind, one that nobody answers
-   * at; without it, and for any other file, the path is `EADDRINUSE`.
+   * Removes a socket file that an ended server left behind, at which no server
+   * listens. Without this option, and for any other file, the path is
+   * `EADDRINUSE`.
+   *
+   * @default false
    */
   removeStale?: boolean;
   /**
-   * Connections that may wait to be accepted, at least 1; 511 unless given.
-   * On Deno it is the system's choice, whatever is asked.
+   * Connections that may wait to be accepted, at least 1. On Deno the system
+   * chooses the number, whatever this option says.
+   *
+   * @default 511
    */
   backlog?: number;
   /**
-   * Serve the clients of a proxy, as {@linkcode TcpListenOptions} has it. Who
-   * may connect may claim any address: see that `mode`, or the folder, lets in
-   * nobody but the proxy.
+   * Serves the clients of a proxy, like {@linkcode TcpListenOptions}. Every
+   * process that may connect can claim any address, so let `mode`, or the
+   * folder, admit only the proxy.
+   *
+   * @default false
    */
   proxyProtocol?: boolean;
 }
 
-/**
- * Where to listen.
- *
- * @example A port or a path, as a command line has it
- * ```ts
- * import { formatAddress, listen, type ListenOptions } from "@parley/echo";
- *
- * const place = (text: string): ListenOptions =>
- *   text.includes("/")
- *     ? { transport: "unix", path: text }
- *     : { port: Number(text) };
- *
- * await using listener = await listen(place("0"));
- * console.log(formatAddress(listener.addr));
- * ```
- */
+/** Options of {@linkcode listen}, for TCP or a Unix domain socket. */
 export type ListenOptions<
   Transport extends "tcp" | "unix" = "tcp" | "unix",
 > = { tcp: TcpListenOptions; unix: UnixListenOptions }[Transport];
 
-/**
- * Options of {@linkcode connect} for TCP, with `tls` for TLS on top of it.
- *
- * @example
- * ```ts
- * import { connect, serveEcho, type TcpConnectOptions } from "@parley/echo";
- *
- * await using server = await serveEcho({ port: 0 });
- * const options: TcpConnectOptions = {
- *   hostname: "127.0.0.1",
- *   port: server.addr.port,
- *   keepAlive: true,
- *   signal: AbortSignal.timeout(5000), // `connect` waits that long at most
- * };
- * await using conn = await connect(options);
- * console.log(conn.localAddr);
- * ```
- */
+/** Options of {@linkcode connect} for TCP, and with `tls` for TLS. */
 export interface TcpConnectOptions {
-  /** The transport, `"tcp"` unless given. */
+  /**
+   * The transport.
+   *
+   * @default "tcp"
+   */
   transport?: "tcp";
-  /** The name or IP to reach, `"127.0.0.1"` unless given. */
+  /**
+   * The name or IP to connect to.
+   *
+   * @default "127.0.0.1"
+   */
   hostname?: string;
   /** The port, 1 to 65535. */
   port: number;
   /**
-   * Probe the idle peer at the system's pace, so that one which vanished is
-   * noticed; off unless given.
+   * Probes the idle peer at the system's interval, to notice that it has
+   * vanished.
+   *
+   * @default false
    */
   keepAlive?: boolean;
-  /** Speak TLS, to a verified peer; `true` is TLS without further options. */
+  /** Uses TLS and verifies the peer; `true` is TLS without further options. */
   tls?: true | TlsConnectOptions;
   /**
-   * Gives up: `connect` then rejects with `signal.reason`. Later it does
-   * nothing to the connection.
+   * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
+   * effect on an open connection.
    */
   signal?: AbortSignal;
 }
@@ -261,7 +254,7 @@ export interface TcpConnectOptions {
 /**
  * Options of {@linkcode connect} for a Unix domain socket.
  *
- * @example Tells a server that is not running from other faults
+ * @example Distinguish a server that is not running from other errors
  * ```ts
  * import { connect, SocketError, type UnixConnectOptions } from "@parley/echo";
  *
@@ -270,9 +263,9 @@ export interface TcpConnectOptions {
  *   await using conn = await connect(at);
  *   await conn.send("reload\n");
  * } catch (error) {
- *   const away = error instanceof SocketError &&
+ *   const isDown = error instanceof SocketError &&
  *     (error.code === "ENOENT" || error.code === "ECONNREFUSED");
- *   if (!away) throw error;
+ *   if (!isDown) throw error;
  *   console.log("The server is not running");
  * }
  * ```
@@ -283,50 +276,30 @@ export interface UnixConnectOptions {
   /** The socket file of the server, its path at most 107 bytes. */
   path: string;
   /**
-   * Gives up: `connect` then rejects with `signal.reason`. Later it does
-   * nothing to the connection.
+   * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
+   * effect on an open connection.
    */
   signal?: AbortSignal;
 }
 
-/**
- * Where to connect.
- *
- * @example Whether a server is there
- * ```ts
- * import { connect, type ConnectOptions, serveEcho } from "@parley/echo";
- *
- * const isUp = (where: ConnectOptions) =>
- *   connect({ ...where, signal: AbortSignal.timeout(1000) })
- *     .then((conn) => conn.close())
- *     .then(() => true, () => false);
- *
- * await using server = await serveEcho({ port: 0 });
- * console.log(await isUp({ port: server.addr.port })); // true
- * ```
- */
+/** Options of {@linkcode connect}, for TCP or a Unix domain socket. */
 export type ConnectOptions = TcpConnectOptions | UnixConnectOptions;
 
-/**
- * Options of {@linkcode bind}.
- *
- * @example
- * ```ts
- * import { bind, type BindOptions } from "@parley/echo";
- *
- * const options: BindOptions = { hostname: "localhost", port: 0 };
- * await using socket = await bind(options);
- * console.log(socket.addr.hostname); // an IP: 127.0.0.1 or ::1
- * ```
- */
+/** Options of {@linkcode bind}. */
 export interface BindOptions {
-  /** The transport, `"udp"` unless given. */
+  /**
+   * The transport.
+   *
+   * @default "udp"
+   */
   transport?: "udp";
   /**
-   * The name or IP to bind, `"127.0.0.1"` unless given: nobody else's.
+   * The name or IP to bind. The default receives only from this machine;
    * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address.
+   *
+   * @default "127.0.0.1"
    */
   hostname?: string;
-  /** The port, 0 to 65535; 0 lets the system choose, see `addr`. */
+  /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
 }

@@ -1,61 +1,41 @@
-// The interface. Where a socket is and how it is opened are parts of it.
+// The interface of sockets, with the types of addresses and options.
 import type { Address, NetAddress } from "./address.ts";
 
 export * from "./address.ts";
 export * from "./options.ts";
 
 /**
- * An option of the calls that wait for a peer: {@linkcode Listener.accept},
- * {@linkcode Connection.recv} and {@linkcode DatagramSocket.recvFrom}. What a
- * call did not get because it was aborted, the next one gets.
- *
- * @example Waits a while, not for ever
- * ```ts
- * import { type AbortOptions, listen } from "@parley/echo";
- *
- * await using listener = await listen({ port: 0 });
- * const briefly: AbortOptions = { signal: AbortSignal.timeout(50) };
- * await listener.accept(briefly)
- *   .catch((error) => console.log(error.name)); // TimeoutError
- * ```
+ * Options of the calls that wait for a peer: {@linkcode Listener.accept},
+ * {@linkcode Connection.recv} and {@linkcode DatagramSocket.recvFrom}. An
+ * aborted call loses nothing: the next call gets it.
  */
 export interface AbortOptions {
-  /** Gives up waiting: the call then rejects with `signal.reason`. */
+  /** Aborts the wait: the call then rejects with `signal.reason`. */
   signal?: AbortSignal;
 }
 
-/**
- * Options of {@linkcode Connection.pipeTo}.
- *
- * @example Has the last word after an echo
- * ```ts
- * import { connect, serve } from "@parley/echo";
- *
- * await using server = await serve({ port: 0 }, async (conn) => {
- *   await conn.pipeTo(conn, { preventClose: true });
- *   await conn.send(`\n${conn.bytesReceived} bytes\n`);
- * });
- * await using conn = await connect({ port: server.addr.port });
- * await conn.send("hello");
- * await conn.closeWrite();
- * console.log(await new Response(conn.readable).text()); // hello, 5 bytes
- * ```
- */
+/** Options of {@linkcode Connection.pipeTo}. */
 export interface PipeOptions extends AbortOptions {
-  /** Leave the destination open at the end, instead of its `closeWrite()`. */
+  /**
+   * Leaves the destination open at the end, instead of calling its
+   * `closeWrite()`.
+   *
+   * @default false
+   */
   preventClose?: boolean;
 }
 
 /**
- * A listening socket. Connections wait in a queue of at most `backlog`, and
- * what their peers send waits with them, until {@linkcode Listener.accept}.
+ * A listening socket. Until {@linkcode Listener.accept} takes them, at most
+ * `backlog` connections wait in a queue, and the bytes from their peers wait
+ * with them.
  *
  * `for await` accepts one connection after the other, and ends when the
- * listener is closed; leaving the loop early does not close it. Leaving the
- * scope of an `await using` does. A connection that fails before it is
- * accepted, as in its TLS handshake, is nobody's error.
+ * listener is closed. Leaving the loop early does not close the listener;
+ * leaving the scope of an `await using` does. A connection that fails before it
+ * is accepted, as in its TLS handshake, is dropped without an error.
  *
- * @example An accept loop by hand
+ * @example A hand-written accept loop
  * ```ts
  * import { connect, listen } from "@parley/echo";
  *
@@ -75,35 +55,36 @@ export interface PipeOptions extends AbortOptions {
 export interface Listener<A extends Address = Address>
   extends AsyncDisposable, AsyncIterable<Connection> {
   /**
-   * The bound address, its port real even if 0 was asked for; for a Unix
-   * socket the path as it was given.
+   * The bound address; its port is the real one, even if 0 was asked for. For a
+   * Unix socket, the path as given in the options.
    */
   readonly addr: A;
   /**
-   * Waits for the next connection; several waiting calls are served in order.
+   * Waits for the next connection. Concurrent calls resolve in order.
+   *
    * Rejects with `EBADF` once the listener is closed, and with `signal.reason`
    * when aborted, which loses no connection.
    *
-   * @param options A signal to give up.
+   * @param options A signal to abort the wait.
    */
   accept(options?: AbortOptions): Promise<Connection>;
   /**
-   * Stops listening: waiting `accept`s reject with `EBADF`, connections that
-   * were not accepted are closed, accepted ones live on. Resolves when the
-   * address can be bound again. Idempotent.
+   * Stops listening: pending `accept` calls reject with `EBADF`, connections in
+   * the queue are closed, accepted ones stay open. Resolves when the address
+   * can be bound again. Idempotent.
    */
   close(): Promise<void>;
 }
 
 /**
- * A stream of bytes to and from one peer, the same over TCP, TLS and Unix.
- * The two directions are independent and end one by one. Leaving the scope of
- * an `await using` closes it.
+ * A stream of bytes to and from one peer, the same over TCP, TLS and Unix
+ * sockets. The two directions are independent and end separately. Leaving the
+ * scope of an `await using` closes the connection.
  *
- * What was sent by one call need not come by one: where messages end is for
- * the protocol to say, by a length or by a delimiter.
+ * The bytes of one `send` may arrive in several `recv` calls, or together with
+ * others: the protocol marks where messages end, by a length or a delimiter.
  *
- * @example Receives until the peer ends
+ * @example Receive until the peer ends its side
  * ```ts
  * import { connect, serveEcho } from "@parley/echo";
  *
@@ -118,27 +99,27 @@ export interface Listener<A extends Address = Address>
  */
 export interface Connection extends AsyncDisposable {
   /**
-   * This end's address, with `proxyProtocol` what the client connected to; it
-   * stays after the end.
+   * The local address; with `proxyProtocol`, the address that the client
+   * connected to. Available after the close, too.
    */
   readonly localAddr: Address;
   /**
-   * The peer's address, with `proxyProtocol` the client's; it stays after the
-   * end.
+   * The peer's address; with `proxyProtocol`, the client's. Available after the
+   * close, too.
    */
   readonly remoteAddr: Address;
-  /** The protocol that TLS agreed on by ALPN, if any. */
+  /** The protocol negotiated by ALPN, if any. */
   readonly alpnProtocol: string | undefined;
-  /** Bytes handed out by `recv`, `pipeTo` and `readable` so far. */
+  /** Bytes returned by `recv`, `pipeTo` and `readable` so far. */
   readonly bytesReceived: number;
   /** Bytes that the runtime has taken from `send`, `pipeTo` and `writable`. */
   readonly bytesSent: number;
   /**
-   * `recv` as a web stream; made, and reading, only when used. Its end is the
-   * peer's, and leaves the connection open; cancelling it leaves sending, and
-   * a later `recv`, alone.
+   * A web stream over `recv`, created on first use; it reads only on demand. It
+   * ends when the peer ends its side, and the connection stays open. Canceling
+   * it affects neither sending nor a later `recv`.
    *
-   * @example Prints lines
+   * @example Print lines
    * ```ts
    * import { connect, serveGreeting } from "@parley/echo";
    *
@@ -156,9 +137,10 @@ export interface Connection extends AsyncDisposable {
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
-   * `send` as a web stream; closing it is `closeWrite()`, aborting `close()`.
+   * A web stream over `send`; closing it calls `closeWrite()`, aborting it calls
+   * `close()`.
    *
-   * @example Sends a body and ends
+   * @example Send a body
    * ```ts
    * import { connect, serveEcho } from "@parley/echo";
    *
@@ -172,21 +154,20 @@ export interface Connection extends AsyncDisposable {
    */
   readonly writable: WritableStream<Uint8Array>;
   /**
-   * Waits for bytes: 1 to `maxBytes` of them as they come, or `null` once the
-   * peer has ended its side, and again on every later call. The array is yours
-   * to keep and change; its `buffer` may be longer than it. While nobody
-   * receives, the peer is held back by the kernel. An aborted `recv` loses
-   * nothing.
+   * Receives 1 to `maxBytes` bytes, as they arrive, or `null` once the peer has
+   * ended its side, also on every later call. The caller may keep and change
+   * the array; its `buffer` may be longer. While no call is pending, the kernel
+   * holds back the peer. An aborted `recv` loses nothing.
    *
    * Rejects with `EBUSY` while another `recv`, a `pipeTo` or a read of
-   * `readable` waits, `EBADF` after `close()`, `ECONNRESET` when the peer cut
-   * the connection, `EPROTO` when TLS broke, `signal.reason` when aborted, and
-   * with `RangeError` or `TypeError` for a wrong `maxBytes`.
+   * `readable` is pending, `EBADF` after `close()`, `ECONNRESET` when the peer
+   * reset the connection, `EPROTO` when TLS failed, `signal.reason` when
+   * aborted, and with `RangeError` or `TypeError` for a wrong `maxBytes`.
    *
-   * @param maxBytes The most to return, at least 1; 65536 unless given.
-   * @param options A signal to give up.
+   * @param maxBytes The most bytes to return, at least 1; by default 65536.
+   * @param options A signal to abort the wait.
    *
-   * @example Waits a while, then goes on
+   * @example Wait with a timeout, then go on
    * ```ts
    * import { connect, serveEcho } from "@parley/echo";
    *
@@ -203,28 +184,29 @@ export interface Connection extends AsyncDisposable {
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer> | null>;
   /**
-   * Sends all of it, a string as UTF-8; resolves once the runtime has taken
-   * every byte, so awaiting it is the backpressure. Leave the array alone
+   * Sends all the data, a string as UTF-8. Resolves once the runtime has taken
+   * every byte, so awaiting it applies backpressure; do not change the array
    * until then. Concurrent sends keep their order and never mix.
    *
    * Rejects with `EPIPE` after `closeWrite()` or when the peer is gone,
-   * `ECONNRESET` when it cut the connection, `EBADF` after `close()`, and with
-   * `TypeError` for what is neither bytes nor text.
+   * `ECONNRESET` when the peer reset the connection, `EBADF` after `close()`,
+   * and with `TypeError` for data that is neither bytes nor text.
    *
    * @param data The bytes or the text.
    */
   send(data: Uint8Array | string): Promise<void>;
   /**
-   * Sends everything received here to `destination` until the peer ends, then
-   * calls `destination.closeWrite()`. The fast way to relay: no copies, and
-   * backpressure holds. Meanwhile `recv` is `EBUSY`.
+   * Sends the received bytes to `destination` until the peer ends its side, then
+   * calls `destination.closeWrite()`. The fastest way to relay: it copies
+   * nothing and applies backpressure. Meanwhile `recv` rejects with `EBUSY`.
    *
-   * Rejects like `recv` here and `send` there; neither is closed then, but
-   * what was read and not yet sent is lost. An abort stops it between chunks:
-   * what was read is still sent, the rest is left to the next `recv`.
+   * Rejects like `recv` of this connection and `send` of the destination; both
+   * stay open then, but bytes read and not yet sent are lost. An abort stops it
+   * between chunks: bytes already read are still sent, and the next `recv` gets
+   * the rest.
    *
-   * @param destination Where to send it; the connection itself makes an echo.
-   * @param options A signal to stop, and whether to spare the destination.
+   * @param destination The receiver; the connection itself makes an echo.
+   * @param options A signal to stop, and whether to leave the destination open.
    *
    * @example A proxy
    * ```ts
@@ -243,11 +225,10 @@ export interface Connection extends AsyncDisposable {
    */
   pipeTo(destination: Connection, options?: PipeOptions): Promise<void>;
   /**
-   * Ends this side, after the queued sends: the peer reads to the end and then
-   * `null`. Receiving goes on. Idempotent. Rejects with `EBADF` after
-   * `close()`.
+   * Ends this side after the queued sends: the peer receives them, then `null`.
+   * Receiving goes on. Idempotent. Rejects with `EBADF` after `close()`.
    *
-   * @example Asks, and hears the answer to all of it
+   * @example End a request, and receive the reply
    * ```ts
    * import { connect, serve } from "@parley/echo";
    *
@@ -263,11 +244,11 @@ export interface Connection extends AsyncDisposable {
    */
   closeWrite(): Promise<void>;
   /**
-   * Lets go of the socket at once; waiting calls reject with `EBADF`. What
-   * `send` resolved for still arrives, unless the peer's bytes are left
-   * unread: the kernel then resets the connection. The orderly end is
-   * `closeWrite()`, `recv()` until `null`, `close()`; {@linkcode serve} does
-   * that for its handlers. Idempotent.
+   * Closes the socket at once; pending calls reject with `EBADF`. Bytes for
+   * which `send` resolved still arrive, unless bytes from the peer are unread:
+   * the kernel then resets the connection. The orderly end is `closeWrite()`,
+   * `recv()` until `null`, `close()`; {@linkcode serve} does that for its
+   * handlers. Idempotent.
    *
    * @example The orderly end
    * ```ts
@@ -277,7 +258,7 @@ export interface Connection extends AsyncDisposable {
    * const conn = await connect({ port: server.addr.port });
    * await conn.send("the last words");
    * await conn.closeWrite();
-   * while (await conn.recv() !== null); // what the peer still says
+   * while (await conn.recv() !== null); // discards what the peer still sends
    * await conn.close();
    * ```
    */
@@ -285,15 +266,15 @@ export interface Connection extends AsyncDisposable {
 }
 
 /**
- * A UDP socket: messages with boundaries, no connection, no promise that they
- * arrive. What one peer's machine reports back, as that nobody listens there,
- * does not end it.
+ * A UDP socket: messages with boundaries, no connection, no guarantee that they
+ * arrive. An ICMP error from one peer, such as a closed port, does not end the
+ * socket.
  *
  * `for await` receives one datagram after the other, and ends when the socket
- * is closed; leaving the loop early does not close it. Leaving the scope of
- * an `await using` does.
+ * is closed. Leaving the loop early does not close the socket; leaving the scope
+ * of an `await using` does.
  *
- * @example
+ * @example Usage
  * ```ts
  * import { bind } from "@parley/echo";
  *
@@ -311,23 +292,25 @@ export interface DatagramSocket
   extends
     AsyncDisposable,
     AsyncIterable<[Uint8Array<ArrayBuffer>, NetAddress<"udp">]> {
-  /** The bound address, its port real even if 0 was asked for. */
+  /** The bound address; its port is the real one, even if 0 was asked for. */
   readonly addr: NetAddress<"udp">;
   /**
-   * Datagrams thrown away because nobody received them and 4 MiB were waiting
-   * already, each counted as 256 bytes more than it has. What the kernel
-   * throws away before, no runtime tells.
+   * Datagrams dropped because the queue was full: it holds 4 MiB, of which each
+   * datagram takes its length and 256 bytes. The datagrams that the kernel
+   * drops are not counted, since no runtime reports them.
    */
   readonly dropped: number;
   /**
-   * Waits for the next datagram, whole, and who sent it; an empty one is one.
-   * The array is yours to keep and change. Several waiting calls are served in
-   * order. Rejects with `EBADF` once the socket is closed, and with
-   * `signal.reason` when aborted, which loses no datagram.
+   * Receives the next datagram, whole, with the sender's address; it may be
+   * empty. The caller may keep and change the array. Concurrent calls resolve in
+   * order.
    *
-   * @param options A signal to give up.
+   * Rejects with `EBADF` once the socket is closed, and with `signal.reason`
+   * when aborted, which loses no datagram.
    *
-   * @example Asks again where no answer came
+   * @param options A signal to abort the wait.
+   *
+   * @example Repeat a request that got no reply
    * ```ts
    * import { bind, serveEcho } from "@parley/echo";
    *
@@ -346,22 +329,23 @@ export interface DatagramSocket
     options?: AbortOptions,
   ): Promise<[Uint8Array<ArrayBuffer>, NetAddress<"udp">]>;
   /**
-   * Sends one datagram; resolves once the runtime has taken it. Rejects with
-   * `EMSGSIZE` above 65507 bytes, `EAFNOSUPPORT` for the other IP version,
-   * `ENOTFOUND` for an unknown name, `EACCES` where Deno may not send there,
-   * `EBADF` after `close()`, and with `TypeError` or `RangeError` for wrong
-   * arguments. The socket lives on.
+   * Sends one datagram; resolves once the runtime has taken it.
    *
-   * @param data The bytes, or the text as UTF-8; none is a datagram too.
-   * @param to Where: a name or an IP, and a port from 1 to 65535.
+   * Rejects with `EMSGSIZE` above 65507 bytes, `EAFNOSUPPORT` for the other IP
+   * version, `ENOTFOUND` for an unknown name, `EACCES` without Deno's permission
+   * for that address, `EBADF` after `close()`, and with `TypeError` or
+   * `RangeError` for wrong arguments. The socket stays usable.
+   *
+   * @param data The bytes, or the text as UTF-8; may be empty.
+   * @param to The destination: a name or an IP, and a port from 1 to 65535.
    */
   sendTo(
     data: Uint8Array | string,
     to: { hostname: string; port: number },
   ): Promise<void>;
   /**
-   * Closes the socket; waiting `recvFrom`s reject with `EBADF`, and what
-   * nobody received is gone. Resolves when the port can be bound again.
+   * Closes the socket: pending `recvFrom` calls reject with `EBADF`, and queued
+   * datagrams are discarded. Resolves when the port can be bound again.
    * Idempotent.
    */
   close(): Promise<void>;

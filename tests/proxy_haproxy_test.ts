@@ -10,8 +10,8 @@ import {
   type ConnectOptions,
   formatAddress,
   listen,
+  type ListenOptions,
   serve,
-  type ServeOptions,
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { freePort, serve as serveExample, signal, way } from "./examples.ts";
@@ -77,7 +77,7 @@ async function reach(
 }
 
 /** Serves behind a proxy: tells each client who it is, then echoes. */
-function serveNames(place: ServeOptions) {
+function serveNames(place: ListenOptions) {
   return serve(place, async (conn) => {
     const names = [conn.remoteAddr, conn.localAddr].map(formatAddress);
     await conn.send(`${names.join(" to ")}\n`);

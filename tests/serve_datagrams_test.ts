@@ -3,10 +3,10 @@ import { describe, it } from "node:test";
 import {
   bind,
   type DatagramHandler,
+  type DatagramServerOptions,
   type Greeting,
   type NetAddress,
   serveDatagrams,
-  type ServeDatagramsOptions,
   serveEcho,
   serveGreeting,
   SocketError,
@@ -132,7 +132,7 @@ describe("a handler that fails spares the server", () => {
     assertEquals(server.stats().sent, 1);
   });
   it("even where onError fails too", async () => {
-    const onErrors: ServeDatagramsOptions["onError"][] = [
+    const onErrors: DatagramServerOptions["onError"][] = [
       () => {
         throw fault;
       },

@@ -1,10 +1,12 @@
 import { checkNumber } from "../net/validate.ts";
 import { SocketError } from "../errors.ts";
+import { DRAIN_TIME, drainConnection } from "./drain.ts";
+import { HostLimit } from "./host_limit.ts";
 import type {
   Handler,
   HandlerContext,
-  ServeOptions,
   Server,
+  ServerOptions,
   ServerStats,
   ShutdownOptions,
 } from "./server.ts";
@@ -15,58 +17,67 @@ import {
   type Listener,
 } from "../socket.ts";
 
-/** After its handler, a connection may still say this many bytes… */
-const DRAIN_BYTES = 4 * 1024 * 1024;
-/** …for this many milliseconds, so that a last reply is not lost to a reset. */
-const DRAIN_TIME = 5000;
-/** Beyond this many milliseconds `setTimeout` fires at once. */
+/** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** One connection under way. */
-interface Guest {
+/** An accepted connection, until it is closed. */
+interface ConnectionEntry {
+  /** The connection. */
   conn: Connection;
-  /** Whether the handler got it. */
-  admitted: boolean;
-  since: number;
-  /** Bytes both ways when the sweep last saw them change, and that time. */
+  /** Whether the handler has been called: the filter and limits let it pass. */
+  handled: boolean;
+  /** When it was accepted, by `performance.now()`. */
+  acceptedAt: number;
+  /** Bytes received and sent, as of the last sweep. */
   bytes: number;
-  changed: number;
+  /** When a sweep last saw `bytes` change. */
+  activeAt: number;
   /** When the drain after the handler must be over. */
-  deadline: number;
+  drainDeadline: number;
 }
 
-/** The accept loop: who gets in, for how long, and the way out. */
+/** Runs the accept loop: limits, filter, idle timeout, shutdown. */
 export class StreamServer<A extends Address> implements Server<A> {
+  /** The listener's address. */
   readonly addr: A;
+  /** Resolves when the loop has ended and the last connection is closed. */
   readonly finished: Promise<void>;
+  /** The source of connections; the shutdown closes it. */
   readonly #listener: Listener<A>;
-  readonly #options: ServeOptions;
+  /** The caller's options: the filter and the callbacks are read from here. */
+  readonly #options: ServerOptions;
+  /** The function that serves each connection. */
   readonly #handler: Handler;
+  /** Connections open at once. */
   readonly #maxConnections: number;
-  readonly #maxPerHost: number;
+  /** The limit of connections open at once per peer IP. */
+  readonly #hostLimit: HostLimit;
+  /** Milliseconds without a byte before a close; `Infinity` for never. */
   readonly #idleTimeout: number;
+  /** Aborted by the shutdown. */
   readonly #stop = new AbortController();
+  /** The second argument of every handler. */
   readonly #context: HandlerContext = { signal: this.#stop.signal };
-  readonly #guests = new Set<Guest>();
-  /** Connections per IP, counted only where they are limited. */
-  readonly #hosts = new Map<string, number>();
-  readonly #past: ServerStats = {
+  /** Open connections, also while their filter is pending. */
+  readonly #entries = new Set<ConnectionEntry>();
+  /** Counters without the bytes of open connections. */
+  readonly #totals: ServerStats = {
     active: 0,
     accepted: 0,
     rejected: 0,
     bytesReceived: 0,
     bytesSent: 0,
   };
-  /** Wakes who waits for a connection to be gone, or for the shutdown. */
-  #departure = Promise.withResolvers<void>();
+  /** Resolved when a connection is removed, and by the shutdown. */
+  #slotFreed = Promise.withResolvers<void>();
 
-  constructor(listener: Listener<A>, options: ServeOptions, handler: Handler) {
+  constructor(listener: Listener<A>, options: ServerOptions, handler: Handler) {
     this.addr = listener.addr;
     this.#listener = listener;
     this.#options = options;
     this.#handler = handler;
     this.#maxConnections = options.maxConnections ?? 16384;
-    this.#maxPerHost = options.maxConnectionsPerHost ?? Infinity;
+    this.#hostLimit = new HostLimit(options.maxConnectionsPerHost ?? Infinity);
     this.#idleTimeout = (options.idleTimeout ?? 300_000) || Infinity;
     this.finished = this.#run();
   }
@@ -76,26 +87,26 @@ export class StreamServer<A extends Address> implements Server<A> {
     if (timeout !== undefined) checkNumber("timeout", timeout, 0);
     this.#stop.abort();
     this.#listener.close();
-    this.#departure.resolve();
-    // Nobody new is let in, so nobody waits for a verdict.
-    for (const guest of this.#guests) {
-      if (!guest.admitted) this.#leave(guest);
+    this.#slotFreed.resolve();
+    // No handler starts any more, so no connection waits for its filter.
+    for (const entry of this.#entries) {
+      if (!entry.handled) this.#remove(entry);
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const closeAll = () => {
-      for (const guest of this.#guests) this.#leave(guest);
+    const removeAll = () => {
+      for (const entry of this.#entries) this.#remove(entry);
     };
-    if (timeout === 0) closeAll();
+    if (timeout === 0) removeAll();
     else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
-      timer = setTimeout(closeAll, timeout);
+      timer = setTimeout(removeAll, timeout);
     }
     await this.finished;
     clearTimeout(timer);
   }
 
   stats(): ServerStats {
-    const stats = { ...this.#past, active: this.#guests.size };
-    for (const { conn } of this.#guests) {
+    const stats = { ...this.#totals, active: this.#entries.size };
+    for (const { conn } of this.#entries) {
       stats.bytesReceived += conn.bytesReceived;
       stats.bytesSent += conn.bytesSent;
     }
@@ -106,6 +117,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     return this.shutdown({ timeout: 1000 });
   }
 
+  /** Accepts until the shutdown, then waits for the last connection. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
     const abort = () => void this.shutdown({ timeout: 0 });
@@ -114,154 +126,149 @@ export class StreamServer<A extends Address> implements Server<A> {
       () => this.#sweep(),
       Math.min(1000, Math.max(10, this.#idleTimeout / 4)),
     );
-    await this.#accept();
+    await this.#acceptLoop();
     await this.#listener.close();
-    while (this.#guests.size > 0) await this.#nextDeparture();
+    while (this.#entries.size > 0) await this.#nextFreeSlot();
     clearInterval(sweep);
     signal?.removeEventListener("abort", abort);
   }
 
-  async #accept(): Promise<void> {
+  async #acceptLoop(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      // At the limit nothing is accepted: the excess waits in the queue.
-      if (this.#guests.size >= this.#maxConnections) {
-        await this.#nextDeparture();
+      // At the limit, leave further connections in the listen queue.
+      if (this.#entries.size >= this.#maxConnections) {
+        await this.#nextFreeSlot();
         continue;
       }
+      let conn: Connection;
       try {
-        const conn = await this.#listener.accept();
-        // The shutdown may have come between the accept and this line.
-        if (this.#stop.signal.aborted) await conn.close();
-        else this.#welcome(conn);
+        conn = await this.#listener.accept();
       } catch {
-        // Only the shutdown ends an `accept`, by closing the listener.
+        // Only the shutdown makes `accept` reject, by closing the listener.
         return;
       }
+      // The shutdown may have started since `accept` resolved.
+      if (this.#stop.signal.aborted) await conn.close();
+      else this.#accept(conn);
     }
   }
 
-  #nextDeparture(): Promise<void> {
-    this.#departure = Promise.withResolvers<void>();
-    return this.#departure.promise;
+  #nextFreeSlot(): Promise<void> {
+    this.#slotFreed = Promise.withResolvers<void>();
+    return this.#slotFreed.promise;
   }
 
-  #welcome(conn: Connection): void {
+  /** Applies the limit per host and the filter to a new connection. */
+  #accept(conn: Connection): void {
     const now = performance.now();
-    const guest: Guest = {
+    const entry: ConnectionEntry = {
       conn,
-      admitted: false,
-      since: now,
+      handled: false,
+      acceptedAt: now,
       bytes: 0,
-      changed: now,
-      deadline: Infinity,
+      activeAt: now,
+      drainDeadline: Infinity,
     };
-    this.#guests.add(guest);
+    this.#entries.add(entry);
     const { filter } = this.#options;
-    if (this.#count(conn, 1) > this.#maxPerHost) this.#turnAway(guest);
-    else if (filter === undefined) this.#admit(guest);
-    else this.#ask(filter, guest);
+    if (!this.#hostLimit.add(conn.remoteAddr)) this.#reject(entry);
+    else if (filter === undefined) this.#handle(entry);
+    else this.#applyFilter(filter, entry);
   }
 
-  /** A filter that fails lets nobody in. */
-  async #ask(
-    filter: NonNullable<ServeOptions["filter"]>,
-    guest: Guest,
+  /** Calls the filter; if it throws, the connection is rejected. */
+  async #applyFilter(
+    filter: NonNullable<ServerOptions["filter"]>,
+    entry: ConnectionEntry,
   ): Promise<void> {
-    let admitted = false;
+    let passed = false;
     try {
-      admitted = await filter(guest.conn.remoteAddr);
+      passed = await filter(entry.conn.remoteAddr);
     } catch (error) {
-      this.#report(error, guest.conn);
+      this.#reportError(error, entry.conn);
     }
-    // A verdict that came too late is about nobody.
-    if (!this.#guests.has(guest)) return;
-    if (admitted) this.#admit(guest);
-    else this.#turnAway(guest);
+    // A shutdown or the idle timeout may have removed it meanwhile.
+    if (!this.#entries.has(entry)) return;
+    if (passed) this.#handle(entry);
+    else this.#reject(entry);
   }
 
-  #turnAway(guest: Guest): void {
-    this.#past.rejected++;
-    this.#leave(guest);
+  #reject(entry: ConnectionEntry): void {
+    this.#totals.rejected++;
+    this.#remove(entry);
   }
 
-  #admit(guest: Guest): void {
-    const { conn } = guest;
+  /** Calls `onConnect` and the handler, and follows up on its end. */
+  #handle(entry: ConnectionEntry): void {
+    const { conn } = entry;
     const { onConnect } = this.#options;
-    guest.admitted = true;
-    this.#past.accepted++;
-    if (onConnect) this.#guard(conn, () => onConnect(conn));
+    entry.handled = true;
+    this.#totals.accepted++;
+    if (onConnect) this.#runCallback(conn, () => onConnect(conn));
     try {
-      // Not awaited: an async function that waits keeps half a kilobyte for
-      // every idle connection.
+      // Not awaited: a suspended async function here would keep half a
+      // kilobyte for every idle connection.
       Promise.resolve(this.#handler(conn, this.#context)).then(
-        () => this.#seeOff(guest),
-        (error) => this.#handlerFailed(guest, error),
+        () => this.#drain(entry),
+        (error) => this.#handlerFailed(entry, error),
       );
     } catch (error) {
-      this.#handlerFailed(guest, error);
+      this.#handlerFailed(entry, error);
     }
   }
 
-  #seeOff(guest: Guest): void {
-    guest.deadline = performance.now() + DRAIN_TIME;
-    endOrderly(guest.conn).then(() => this.#leave(guest));
+  #drain(entry: ConnectionEntry): void {
+    entry.drainDeadline = performance.now() + DRAIN_TIME;
+    drainConnection(entry.conn).then(() => this.#remove(entry));
   }
 
-  #handlerFailed(guest: Guest, error: unknown): void {
+  #handlerFailed(entry: ConnectionEntry, error: unknown): void {
     const { signal } = this.#stop;
-    // A handler that stopped waiting because it was told to is through.
-    if (signal.aborted && error === signal.reason) {
-      return this.#seeOff(guest);
+    // A handler that rethrows the shutdown's reason has finished as asked.
+    if (signal.aborted && error === signal.reason) return this.#drain(entry);
+    // A `SocketError` after the server itself closed the connection is the
+    // consequence of that close, not a failure to report.
+    if (this.#entries.has(entry) || !(error instanceof SocketError)) {
+      this.#reportError(error, entry.conn);
     }
-    // What a handler meets because the server closed its connection is no
-    // fault of its own; all else is.
-    if (this.#guests.has(guest) || !(error instanceof SocketError)) {
-      this.#report(error, guest.conn);
-    }
-    this.#leave(guest, { error });
+    this.#remove(entry, { error });
   }
 
-  /** Adds to the connections of the peer's host; returns how many there are. */
-  #count({ remoteAddr }: Connection, change: number): number {
-    if (this.#maxPerHost === Infinity) return 0;
-    if (remoteAddr.transport === "unix") return 0;
-    const count = (this.#hosts.get(remoteAddr.hostname) ?? 0) + change;
-    if (count > 0) this.#hosts.set(remoteAddr.hostname, count);
-    else this.#hosts.delete(remoteAddr.hostname);
-    return count;
-  }
-
-  #leave(guest: Guest, reason?: { error: unknown }): void {
-    if (!this.#guests.delete(guest)) return;
-    const { conn, admitted, since } = guest;
+  /** Closes a connection, frees its slot, and calls `onDisconnect`. */
+  #remove(entry: ConnectionEntry, failure?: { error: unknown }): void {
+    if (!this.#entries.delete(entry)) return;
+    const { conn, handled, acceptedAt } = entry;
     conn.close();
     const { remoteAddr, bytesReceived, bytesSent } = conn;
-    this.#past.bytesReceived += bytesReceived;
-    this.#past.bytesSent += bytesSent;
-    this.#count(conn, -1);
-    this.#departure.resolve();
+    this.#totals.bytesReceived += bytesReceived;
+    this.#totals.bytesSent += bytesSent;
+    this.#hostLimit.remove(remoteAddr);
+    this.#slotFreed.resolve();
     const { onDisconnect } = this.#options;
-    if (!admitted || onDisconnect === undefined) return;
-    const duration = performance.now() - since;
-    this.#guard(conn, () =>
+    if (!handled || onDisconnect === undefined) return;
+    const duration = performance.now() - acceptedAt;
+    this.#runCallback(conn, () =>
       onDisconnect({
         remoteAddr,
         bytesReceived,
         bytesSent,
         duration,
-        ...reason,
+        ...failure,
       }));
   }
 
-  #report(error: unknown, conn: Connection): void {
+  #reportError(error: unknown, conn: Connection): void {
     const { onError } = this.#options;
     if (onError !== undefined) {
-      this.#guard(undefined, () => onError(error, conn));
+      this.#runCallback(undefined, () => onError(error, conn));
     } else if (!(error instanceof SocketError)) console.error(error);
   }
 
-  /** Runs a callback that must not take the server down, async ones included. */
-  async #guard(
+  /**
+   * Runs a callback, and reports what it throws: to `onError`, or to the
+   * console without a connection, as for `onError` itself.
+   */
+  async #runCallback(
     conn: Connection | undefined,
     callback: () => void | Promise<void>,
   ): Promise<void> {
@@ -269,51 +276,28 @@ export class StreamServer<A extends Address> implements Server<A> {
       await callback();
     } catch (error) {
       if (conn === undefined) console.error(error);
-      else this.#report(error, conn);
+      else this.#reportError(error, conn);
     }
   }
 
-  /** Compares counters now and then, which costs nothing per message. */
+  /** Enforces time limits by comparing counters, at no cost per message. */
   #sweep(): void {
     const now = performance.now();
-    for (const guest of this.#guests) {
-      const { conn } = guest;
+    for (const entry of this.#entries) {
+      const { conn } = entry;
       const bytes = conn.bytesReceived + conn.bytesSent;
-      if (now >= guest.deadline) this.#leave(guest);
-      else if (bytes !== guest.bytes) {
-        guest.bytes = bytes;
-        guest.changed = now;
-      } else if (now - guest.changed >= this.#idleTimeout) {
-        this.#leave(guest, { error: idle(conn, this.#idleTimeout) });
+      if (now >= entry.drainDeadline) this.#remove(entry);
+      else if (bytes !== entry.bytes) {
+        entry.bytes = bytes;
+        entry.activeAt = now;
+      } else if (now - entry.activeAt >= this.#idleTimeout) {
+        this.#remove(entry, { error: idleError(conn, this.#idleTimeout) });
       }
     }
   }
 }
 
-/**
- * Ends our side, then lets the peer end its own: a close with bytes unread
- * would reset the connection, and the reset could overtake our last words.
- */
-async function endOrderly(conn: Connection): Promise<void> {
-  try {
-    await conn.closeWrite();
-    for (let left = DRAIN_BYTES; left > 0;) {
-      const data = await conn.recv();
-      if (data === null) return;
-      left -= data.length;
-    }
-  } catch (error) {
-    // The handler is through, so a peer that is gone, or a handler that closed
-    // the connection itself, is no fault.
-    if (!(error instanceof SocketError) || error.code !== "EBUSY") return;
-    // It left a `recv` waiting. Nothing tells when that one is through, but
-    // the sweep ends the wait.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await endOrderly(conn);
-  }
-}
-
-function idle(conn: Connection, milliseconds: number): SocketError {
+function idleError(conn: Connection, milliseconds: number): SocketError {
   const peer = formatAddress(conn.remoteAddr);
   return new SocketError(
     "ETIMEDOUT",

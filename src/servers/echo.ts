@@ -1,19 +1,21 @@
-import {
-  serveDatagrams,
-  type ServeDatagramsOptions,
-  type ServerOf,
-} from "./serve_datagrams.ts";
+import type { DatagramServerOptions } from "./datagram_server.ts";
 import { serve } from "./serve.ts";
-import type { ServeOptions } from "./server.ts";
-import type { Connection } from "../socket.ts";
+import { serveDatagrams } from "./serve_datagrams.ts";
+import type { ServerOf, ServerOptions } from "./server.ts";
+import type {
+  BindOptions,
+  Connection,
+  TcpListenOptions,
+  UnixListenOptions,
+} from "../socket.ts";
 
 /**
- * The handler that sends back every byte until the peer ends (RFC 862), and
- * then ends its own side. It rejects as {@linkcode Connection.pipeTo} does.
+ * Sends back every byte until the peer ends its side (RFC 862), then ends its
+ * own: a {@linkcode Handler}. Rejects like {@linkcode Connection.pipeTo}.
  *
  * @param conn The connection.
  *
- * @example After a banner
+ * @example Echo after a banner
  * ```ts
  * import { echo, serve } from "@parley/echo";
  *
@@ -29,37 +31,24 @@ export function echo(conn: Connection): Promise<void> {
 }
 
 /**
- * Where to serve {@linkcode echo}, and the limits: those of {@linkcode serve}
- * for a stream, those of {@linkcode serveDatagrams} with `transport: "udp"`.
- *
- * @example One flag for both
- * ```ts
- * import { serveEcho, type ServeEchoOptions } from "@parley/echo";
- * import process from "node:process";
- *
- * const port = 0;
- * const options: ServeEchoOptions = process.argv.includes("--udp")
- *   ? { transport: "udp", port }
- *   : { port, idleTimeout: 60_000 };
- * await using server = await serveEcho(options);
- * console.log(server.addr);
- * ```
+ * Options of {@linkcode serveEcho}: the options of {@linkcode serve} or, with
+ * `transport: "udp"`, of {@linkcode serveDatagrams}.
  */
 export type ServeEchoOptions<
   Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
 > = {
-  tcp: ServeOptions<"tcp">;
-  unix: ServeOptions<"unix">;
-  udp: ServeDatagramsOptions & { transport: "udp" };
+  tcp: TcpListenOptions & ServerOptions;
+  unix: UnixListenOptions & ServerOptions;
+  udp: BindOptions & DatagramServerOptions & { transport: "udp" };
 }[Transport];
 
 /**
- * Serves {@linkcode echo}, on any transport. Over UDP each datagram is sent
- * back, within the limits of the loop guard.
+ * Serves {@linkcode echo} on any transport. Over UDP, sends back each datagram,
+ * within the limits of the loop guard.
  *
  * Rejects like {@linkcode serve} or {@linkcode serveDatagrams}.
  *
- * @param options Where, and the limits.
+ * @param options Where to listen, limits and callbacks.
  * @returns The running server.
  *
  * @example Over UDP
@@ -72,16 +61,29 @@ export type ServeEchoOptions<
  * const [data] = await socket.recvFrom();
  * console.log(new TextDecoder().decode(data)); // ping
  * ```
+ *
+ * @example The transport as a command line flag
+ * ```ts
+ * import { serveEcho, type ServeEchoOptions } from "@parley/echo";
+ * import process from "node:process";
+ *
+ * const port = 0;
+ * const options: ServeEchoOptions = process.argv.includes("--udp")
+ *   ? { transport: "udp", port }
+ *   : { port, idleTimeout: 60_000 };
+ * await using server = await serveEcho(options);
+ * console.log(server.addr);
+ * ```
  */
 export async function serveEcho<
   Transport extends "tcp" | "unix" | "udp" = "tcp",
 >(
   options: ServeEchoOptions<Transport> & { transport?: Transport },
 ): Promise<ServerOf<Transport>> {
-  // One of the three, so that its transport tells which.
-  const where: ServeEchoOptions = options;
-  const server = where?.transport === "udp"
-    ? await serveDatagrams(where, (data) => data)
-    : await serve(where, echo);
+  // The compiler narrows a union by `transport`, but not a generic type.
+  const union: ServeEchoOptions = options;
+  const server = union?.transport === "udp"
+    ? await serveDatagrams(union, (data) => data)
+    : await serve(union, echo);
   return server as ServerOf<Transport>;
 }

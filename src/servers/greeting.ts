@@ -1,32 +1,23 @@
 import { checkFunctions } from "../net/validate.ts";
-import {
-  type DatagramHandler,
-  serveDatagrams,
-  type ServeDatagramsOptions,
-  type ServerOf,
-} from "./serve_datagrams.ts";
+import type {
+  DatagramHandler,
+  DatagramServerOptions,
+} from "./datagram_server.ts";
 import { serve } from "./serve.ts";
-import type { Handler, ServeOptions } from "./server.ts";
-import type { Connection, NetAddress } from "../socket.ts";
+import { serveDatagrams } from "./serve_datagrams.ts";
+import type { Handler, ServerOf, ServerOptions } from "./server.ts";
+import type {
+  BindOptions,
+  Connection,
+  NetAddress,
+  TcpListenOptions,
+  UnixListenOptions,
+} from "../socket.ts";
 
 /**
- * What to say: text, bytes, or a function of the connection and, where the
- * greeting waits for it, of what the peer said first. Over UDP the function is
- * given the sender's address, and the datagram.
- *
- * @example By name
- * ```ts
- * import { connect, type Greeting, serveGreeting } from "@parley/echo";
- *
- * const message: Greeting = (_conn, first) =>
- *   `Hello, ${new TextDecoder().decode(first).trim()}!`;
- *
- * const options = { port: 0, message, when: "message" } as const;
- * await using server = await serveGreeting(options);
- * await using client = await connect({ port: server.addr.port });
- * await client.send("Ada\n");
- * console.log(await new Response(client.readable).text()); // Hello, Ada!
- * ```
+ * A greeting: text, bytes, or a function that returns one of them. The function
+ * receives the connection and, with `when: "message"`, the peer's first bytes;
+ * over UDP the sender's address and the datagram.
  */
 export type Greeting<Peer = Connection> =
   | string
@@ -36,52 +27,36 @@ export type Greeting<Peer = Connection> =
     first?: Uint8Array,
   ) => string | Uint8Array | Promise<string | Uint8Array>);
 
-/**
- * Options of {@linkcode greeting}.
- *
- * @example Greets who has spoken, and notes what they say
- * ```ts
- * import { connect, greeting, serve } from "@parley/echo";
- * import type { GreetingOptions } from "@parley/echo";
- *
- * const options: GreetingOptions = {
- *   when: "message",
- *   onMessage: (data) => console.log(new TextDecoder().decode(data)),
- * };
- * await using server = await serve({ port: 0 }, greeting("Hello\n", options));
- * await using client = await connect({ port: server.addr.port });
- * await client.send("Knock, knock");
- * await client.closeWrite();
- * console.log(await new Response(client.readable).text());
- * ```
- */
+/** Options of {@linkcode greeting}. */
 export interface GreetingOptions {
   /**
-   * When to greet: `"connect"`, at once, unless given; `"message"`, after the
-   * peer has spoken: after its first bytes, however few or many come at once.
+   * When to send the greeting: `"connect"`, at once; `"message"`, after the
+   * first bytes from the peer, however few or many arrive together.
+   *
+   * @default "connect"
    */
   when?: "connect" | "message";
   /**
-   * Called with what the peer says, as it comes, until it ends. It is waited
-   * for; when it throws, the connection is closed. Without it, the connection
-   * is ended after the greeting.
+   * Called with the peer's bytes as they arrive, until it ends its side. The
+   * handler waits for it; when it throws, the connection is closed. Without it,
+   * the connection ends after the greeting.
    */
   onMessage?: (data: Uint8Array, conn: Connection) => void | Promise<void>;
 }
 
 /**
- * Makes the handler that sends a greeting and ends. The peer gets it whole,
- * whatever it sends meanwhile. A peer that ends before its first message is
- * not greeted where the greeting waits for one.
+ * Creates the handler that sends a greeting and ends the connection. The peer
+ * receives all of it, whatever it sends meanwhile. With `when: "message"`, a
+ * peer that ends its side before its first byte gets no greeting.
  *
- * Throws `TypeError` for a wrong message or option. The handler rejects as
- * `recv` and `send` do, and with what the functions throw.
+ * Throws `TypeError` for a wrong message or option. The handler rejects like
+ * `recv` and `send`, and with what the functions throw.
  *
- * @param message What to say.
- * @param options When, and who hears the peer.
+ * @param message The greeting.
+ * @param options When to send it, and a callback for the peer's bytes.
  * @returns The handler, for {@linkcode serve}.
  *
- * @example The time, as RFC 867 has it
+ * @example The time (RFC 867)
  * ```ts
  * import { connect, greeting, serve } from "@parley/echo";
  *
@@ -89,6 +64,22 @@ export interface GreetingOptions {
  * await using server = await serve({ port: 0 }, date);
  * await using client = await connect({ port: server.addr.port });
  * console.log(await new Response(client.readable).text());
+ * ```
+ *
+ * @example Answer the first message, and log the rest
+ * ```ts
+ * import { connect, greeting, serve } from "@parley/echo";
+ *
+ * const text = (bytes?: Uint8Array) => new TextDecoder().decode(bytes);
+ * const hello = greeting((_conn, first) => `Hello, ${text(first).trim()}!`, {
+ *   when: "message",
+ *   onMessage: (data) => console.log(text(data)),
+ * });
+ * await using server = await serve({ port: 0 }, hello);
+ * await using client = await connect({ port: server.addr.port });
+ * await client.send("Ada\n");
+ * await client.closeWrite();
+ * console.log(await new Response(client.readable).text()); // Hello, Ada!
  * ```
  */
 export function greeting(
@@ -130,61 +121,46 @@ function checkGreeting(message: unknown, when: string): void {
 }
 
 /**
- * Options of {@linkcode serveGreeting}: a stream's, or with UDP a datagram's.
- *
- * @example Over UDP
- * ```ts
- * import { bind, serveGreeting } from "@parley/echo";
- * import type { ServeGreetingOptions } from "@parley/echo";
- *
- * const options = {
- *   transport: "udp",
- *   port: 0,
- *   message: (from, data) => `${from.hostname} sent ${data?.length} bytes`,
- * } satisfies ServeGreetingOptions;
- * await using server = await serveGreeting(options);
- * await using client = await bind({ port: 0 });
- * await client.sendTo("hello", server.addr);
- * console.log(new TextDecoder().decode((await client.recvFrom())[0]));
- * ```
+ * Options of {@linkcode serveGreeting}: the greeting and the options of
+ * {@linkcode serve} or, with `transport: "udp"`, {@linkcode serveDatagrams}.
  */
 export type ServeGreetingOptions<
   Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
 > = {
-  tcp: ServeOptions<"tcp"> & GreetingOptions & {
-    /** What to say. */
+  tcp: TcpListenOptions & ServerOptions & GreetingOptions & {
+    /** The greeting. */
     message: Greeting;
   };
-  unix: ServeOptions<"unix"> & GreetingOptions & {
-    /** What to say. */
+  unix: UnixListenOptions & ServerOptions & GreetingOptions & {
+    /** The greeting. */
     message: Greeting;
   };
-  udp: ServeDatagramsOptions & {
+  udp: BindOptions & DatagramServerOptions & {
     /** The transport. */
     transport: "udp";
-    /** What to say: for a function, to whom, and what they said. */
+    /** The greeting; a function receives the sender and the datagram. */
     message: Greeting<NetAddress<"udp">>;
     /** Called with each datagram; the reply waits for it. */
     onMessage?: (
       data: Uint8Array,
       from: NetAddress<"udp">,
     ) => void | Promise<void>;
-    /** Of no effect: a datagram is a message, so nothing else is waited for. */
+    /** Has no effect: each datagram is a message, and the greeting its reply. */
     when?: "connect" | "message";
   };
 }[Transport];
 
 /**
- * Serves {@linkcode greeting}, on any transport. Over UDP it is the reply to
- * each datagram, within the limits of the loop guard.
+ * Serves {@linkcode greeting} on any transport. Over UDP, replies to each
+ * datagram with it, within the limits of the loop guard.
  *
  * Rejects like {@linkcode serve} or {@linkcode serveDatagrams}, and with
  * `TypeError` for a wrong message or option.
  *
- * @param options The greeting, where, and the limits.
+ * @param options The greeting, where to listen, limits and callbacks.
  * @returns The running server.
  *
- * @example
+ * @example Usage
  * ```ts
  * import { connect, serveGreeting } from "@parley/echo";
  *
@@ -192,20 +168,35 @@ export type ServeGreetingOptions<
  * await using client = await connect({ port: server.addr.port });
  * console.log(await new Response(client.readable).text()); // Hello!
  * ```
+ *
+ * @example Over UDP
+ * ```ts
+ * import { bind, serveGreeting } from "@parley/echo";
+ *
+ * await using server = await serveGreeting({
+ *   transport: "udp",
+ *   port: 0,
+ *   message: (from, data) => `${from.hostname} sent ${data?.length} bytes`,
+ * });
+ * await using client = await bind({ port: 0 });
+ * await client.sendTo("hello", server.addr);
+ * console.log(new TextDecoder().decode((await client.recvFrom())[0]));
+ * ```
  */
 export async function serveGreeting<
   Transport extends "tcp" | "unix" | "udp" = "tcp",
 >(
   options: ServeGreetingOptions<Transport> & { transport?: Transport },
 ): Promise<ServerOf<Transport>> {
-  // One of the three, so that its transport tells which.
-  const where: ServeGreetingOptions = options;
-  const server = where?.transport === "udp"
-    ? await serveDatagrams(where, greetDatagram(where))
-    : await serve(where, greeting(where?.message, where));
+  // The compiler narrows a union by `transport`, but not a generic type.
+  const union: ServeGreetingOptions = options;
+  const server = union?.transport === "udp"
+    ? await serveDatagrams(union, greetDatagram(union))
+    : await serve(union, greeting(union?.message, union));
   return server as ServerOf<Transport>;
 }
 
+/** Creates the datagram handler of {@linkcode serveGreeting}. */
 function greetDatagram(
   { message, when = "message", onMessage }: ServeGreetingOptions<"udp">,
 ): DatagramHandler {

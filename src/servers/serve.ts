@@ -1,33 +1,54 @@
 import { StreamServer } from "./accept_loop.ts";
 import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
 import { listen } from "../open.ts";
-import type { Handler, ServeOptions, Server } from "./server.ts";
-import type { AddressOf } from "../socket.ts";
+import type { Handler, Server, ServerOptions } from "./server.ts";
+import type { AddressOf, ListenOptions } from "../socket.ts";
 
 /**
- * Listens, and runs a handler for every connection, many at once. A handler
- * that throws ends its own connection only, see {@linkcode Handler}.
+ * Listens, and runs a handler for each connection, concurrently. A handler that
+ * throws ends only its own connection, see {@linkcode Handler}.
  *
  * Rejects like {@linkcode listen}, with `signal.reason` when aborted before it
  * is ready, and with what `onListen` throws.
  *
- * @param options Where to listen, and the limits.
- * @param handler What to do with a connection.
+ * @param options Where to listen, limits and callbacks.
+ * @param handler Serves one connection.
  * @returns The running server.
  *
- * @example Tells clients who they are
+ * @example Usage
  * ```ts
  * import { connect, formatAddress, serve } from "@parley/echo";
  *
  * await using server = await serve({ port: 0 }, async (conn) => {
- *   await conn.send(`You are ${formatAddress(conn.remoteAddr)}\n`);
+ *   await conn.send(`Your address is ${formatAddress(conn.remoteAddr)}\n`);
  * });
  * await using client = await connect({ port: server.addr.port });
  * console.log(await new Response(client.readable).text());
  * ```
+ *
+ * @example Limits and callbacks of a public server
+ * ```ts
+ * import { echo, formatAddress, serve } from "@parley/echo";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   maxConnections: 1000,
+ *   maxConnectionsPerHost: 10,
+ *   idleTimeout: 30_000,
+ *   filter: (addr) => addr.transport === "tcp" && addr.hostname !== "192.0.2.1",
+ *   onListen: (addr) => console.log(`listening on ${formatAddress(addr)}`),
+ *   onDisconnect: ({ remoteAddr, bytesSent, duration, error }) => {
+ *     const text = `${bytesSent} bytes in ${Math.round(duration)} ms`;
+ *     console.log(formatAddress(remoteAddr), text, error ?? "");
+ *   },
+ *   onError: (error, conn) =>
+ *     console.error(formatAddress(conn.remoteAddr), error),
+ * }, echo);
+ * console.log(server.stats().active); // 0
+ * ```
  */
 export async function serve<Transport extends "tcp" | "unix" = "tcp">(
-  options: ServeOptions<Transport> & { transport?: Transport },
+  options: ListenOptions<Transport> & ServerOptions & { transport?: Transport },
   handler: Handler,
 ): Promise<Server<AddressOf<Transport>>> {
   checkServe(options, handler);
@@ -52,7 +73,7 @@ const CALLBACKS = [
   "onError",
 ] as const;
 
-function checkServe(options: ServeOptions, handler: Handler): void {
+function checkServe(options: ServerOptions, handler: Handler): void {
   if (typeof handler !== "function") {
     throw new TypeError(`Invalid handler "${handler}": expected a function`);
   }

@@ -1,213 +1,30 @@
 import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
 import { SocketError } from "../errors.ts";
+import type {
+  DatagramHandler,
+  DatagramReply,
+  DatagramServer,
+  DatagramServerOptions,
+  DatagramServerStats,
+} from "./datagram_server.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "../open.ts";
-import type { Server } from "./server.ts";
-import type {
-  BindOptions,
-  DatagramSocket,
-  NetAddress,
-  UnixAddress,
-} from "../socket.ts";
+import type { BindOptions, DatagramSocket, NetAddress } from "../socket.ts";
 
 const encoder = new TextEncoder();
 
 /**
- * What to send back: bytes, text as UTF-8, or nothing. Bytes and text of length
- * 0 are a reply too, an empty datagram; `undefined` is none.
- *
- * @example
- * ```ts
- * import { bind, type Reply, serveDatagrams } from "@parley/echo";
- *
- * await using server = await serveDatagrams({ port: 0 }, (data): Reply => {
- *   if (data.length === 0) return; // is not answered
- *   return data[0] === 63 ? "Yes!" : data.toReversed();
- * });
- * await using client = await bind({ port: 0 });
- * for (const word of ["", "stressed", "?"]) {
- *   await client.sendTo(word, server.addr);
- * }
- * const [data] = await client.recvFrom();
- * console.log(new TextDecoder().decode(data)); // desserts
- * ```
- */
-export type Reply = Uint8Array | string | void;
-
-/**
- * What a server does with one datagram: it returns the reply, or nothing. The
- * array is its own to keep and change. One that is async does not hold up the
- * next datagrams, whose replies may overtake its own.
- *
- * @example
- * ```ts
- * import { type DatagramHandler, serveDatagrams } from "@parley/echo";
- *
- * const shout: DatagramHandler = (data) =>
- *   new TextDecoder().decode(data).toUpperCase();
- *
- * await using server = await serveDatagrams({ port: 0 }, shout);
- * console.log(server.addr.port);
- * ```
- */
-export type DatagramHandler = (
-  data: Uint8Array<ArrayBuffer>,
-  from: NetAddress<"udp">,
-) => Reply | Promise<Reply>;
-
-/**
- * Options of {@linkcode serveDatagrams} beside where to listen.
- *
- * @example Whom the handler failed
- * ```ts
- * import { bind, formatAddress, serveDatagrams } from "@parley/echo";
- * import type { DatagramServerOptions } from "@parley/echo";
- *
- * const failed = Promise.withResolvers<string>();
- * const options: DatagramServerOptions = {
- *   onError: (_error, from) => failed.resolve(formatAddress(from)),
- * };
- * await using server = await serveDatagrams({ port: 0, ...options }, () => {
- *   throw new Error("not today");
- * });
- * await using client = await bind({ port: 0 });
- * await client.sendTo("hello", server.addr);
- * console.log(`${await failed.promise} got no answer`);
- * ```
- */
-export interface DatagramServerOptions {
-  /** The protection against endless replies, on unless `false`. */
-  loopGuard?: LoopGuardOptions | false;
-  /**
-   * Stops the server, as `shutdown()` does. One that is aborted already rejects
-   * `serveDatagrams` with `signal.reason`.
-   */
-  signal?: AbortSignal;
-  /**
-   * Called once, when the server is ready, with the real address. It is waited
-   * for; when it throws, the server stops, and `serveDatagrams` rejects with
-   * that.
-   */
-  onListen?: (addr: NetAddress<"udp">) => void | Promise<void>;
-  /**
-   * Called with what the handler threw, or what the reply met. Unless given,
-   * everything but a `SocketError`, which any peer can cause, goes to
-   * `console.error`, and the first missing permission to reply.
-   */
-  onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
-}
-
-/**
- * Options of {@linkcode serveDatagrams}: where to listen, and the guard.
- *
- * @example Collects, and answers nobody
- * ```ts
- * import { bind, serveDatagrams } from "@parley/echo";
- * import type { ServeDatagramsOptions } from "@parley/echo";
- *
- * const options: ServeDatagramsOptions = { hostname: "127.0.0.1", port: 0 };
- * const lengths: number[] = [];
- * await using server = await serveDatagrams(options, (data) => {
- *   lengths.push(data.length);
- * });
- * await using client = await bind({ port: 0 });
- * await client.sendTo("deploys:1|c", server.addr);
- * ```
- */
-export type ServeDatagramsOptions = BindOptions & DatagramServerOptions;
-
-/**
- * What a datagram server has done so far, see {@linkcode DatagramServer.stats}.
- *
- * @example
- * ```ts
- * import { bind, type DatagramServerStats, serveEcho } from "@parley/echo";
- *
- * await using server = await serveEcho({ transport: "udp", port: 0 });
- * await using client = await bind({ port: 0 });
- * await client.sendTo("hello", server.addr);
- * await client.recvFrom();
- * const { received, withheld }: DatagramServerStats = server.stats();
- * console.log(`${received} came, ${withheld} were not answered`);
- * // 1 came, 0 were not answered
- * ```
- */
-export interface DatagramServerStats {
-  /** Datagrams that the handler got. */
-  received: number;
-  /** Replies sent. */
-  sent: number;
-  /** Replies that the loop guard withheld, and those to port 0. */
-  withheld: number;
-  /** Datagrams thrown away from the socket's queue, which was full. */
-  dropped: number;
-  /** Bytes in the datagrams received. */
-  bytesReceived: number;
-  /** Bytes in the replies sent. */
-  bytesSent: number;
-}
-
-/**
- * A running datagram server. Leaving the scope of an `await using` stops it.
- *
- * @example Answers once
- * ```ts
- * import { bind, type DatagramServer, serveDatagrams } from "@parley/echo";
- *
- * const server: DatagramServer = await serveDatagrams({ port: 0 }, () => "42");
- * await using client = await bind({ port: 0 });
- * await client.sendTo("?", server.addr);
- * await client.recvFrom();
- * await server.shutdown();
- * await server.finished;
- * ```
- */
-export interface DatagramServer extends AsyncDisposable {
-  /** The bound address, its port real even if 0 was asked for. */
-  readonly addr: NetAddress<"udp">;
-  /** Resolves when the server has stopped and its port is free. */
-  readonly finished: Promise<void>;
-  /**
-   * Stops it; handlers that wait for something are not waited for, and their
-   * replies meet `EBADF`. Resolves when the port is free. Idempotent.
-   */
-  shutdown(): Promise<void>;
-  /** The counters as they are now, in an object of their own. */
-  stats(): DatagramServerStats;
-}
-
-/**
- * The kind of server on this transport: a {@linkcode DatagramServer} on
- * `"udp"`, otherwise a {@linkcode Server}.
- *
- * @example
- * ```ts
- * import { serveEcho, type ServerOf } from "@parley/echo";
- *
- * const options = { transport: "udp", port: 0 } as const;
- * const server: ServerOf<"udp"> = await serveEcho(options);
- * console.log(server.stats().withheld); // which only datagrams know
- * await server.shutdown();
- * ```
- */
-export type ServerOf<Transport extends "tcp" | "unix" | "udp"> = {
-  tcp: Server<NetAddress<"tcp">>;
-  unix: Server<UnixAddress>;
-  udp: DatagramServer;
-}[Transport];
-
-/**
- * Receives datagrams and sends back what the handler returns, within the
- * limits of the loop guard. A handler that throws costs that reply only.
+ * Receives datagrams and sends back what the handler returns, within the limits
+ * of the loop guard. A handler that throws costs only that reply.
  *
  * Rejects like {@linkcode bind}, with `signal.reason` when aborted before it is
  * ready, and with what `onListen` throws.
  *
- * @param options Where to listen, and the guard.
- * @param handler What to reply.
+ * @param options Where to bind, guard and callbacks.
+ * @param handler Returns the reply to one datagram.
  * @returns The running server.
  *
- * @example The time, for whoever asks
+ * @example Reply with the time
  * ```ts
  * import { bind, serveDatagrams } from "@parley/echo";
  *
@@ -220,9 +37,28 @@ export type ServerOf<Transport extends "tcp" | "unix" | "udp"> = {
  * const [data] = await client.recvFrom();
  * console.log(new TextDecoder().decode(data));
  * ```
+ *
+ * @example Reply to some datagrams only, and log failures
+ * ```ts
+ * import { bind, formatAddress, serveDatagrams } from "@parley/echo";
+ *
+ * await using server = await serveDatagrams({
+ *   port: 0,
+ *   onError: (error, from) => console.error(formatAddress(from), error),
+ * }, (data) => {
+ *   if (data.length === 0) return; // no reply
+ *   return data[0] === 63 ? "Yes!" : data.toReversed();
+ * });
+ * await using client = await bind({ port: 0 });
+ * for (const word of ["", "stressed", "?"]) {
+ *   await client.sendTo(word, server.addr);
+ * }
+ * const [data] = await client.recvFrom();
+ * console.log(new TextDecoder().decode(data)); // desserts
+ * ```
  */
 export async function serveDatagrams(
-  options: ServeDatagramsOptions,
+  options: BindOptions & DatagramServerOptions,
   handler: DatagramHandler,
 ): Promise<DatagramServer> {
   if (typeof handler !== "function") {
@@ -244,13 +80,33 @@ export async function serveDatagrams(
   return server;
 }
 
+function checkGuard(guard: LoopGuardOptions | false | undefined): void {
+  if (guard === false || guard === undefined) return;
+  if (guard === null || typeof guard !== "object") {
+    throw new TypeError(
+      `Invalid loopGuard "${guard}": expected false or an object`,
+    );
+  }
+  checkNumber("loopGuard.lowestPort", guard.lowestPort ?? 0, 0);
+  checkNumber("loopGuard.burst", guard.burst ?? 1, 1);
+  checkNumber("loopGuard.rate", guard.rate ?? 0, 0);
+}
+
+/** Runs the receive loop: handler, loop guard, replies. */
 class UdpServer implements DatagramServer {
+  /** The socket's address. */
   readonly addr: NetAddress<"udp">;
+  /** Resolves when the loop has ended and the port is free. */
   readonly finished: Promise<void>;
+  /** The bound socket; the shutdown closes it. */
   readonly #socket: DatagramSocket;
-  readonly #options: ServeDatagramsOptions;
+  /** The caller's options: `signal` and `onError` are read from here. */
+  readonly #options: DatagramServerOptions;
+  /** The function that returns the replies. */
   readonly #handler: DatagramHandler;
-  readonly #mayAnswer: (peer: NetAddress<"udp">) => boolean;
+  /** Returns whether the loop guard allows one more reply to the peer. */
+  readonly #mayReply: (peer: NetAddress<"udp">) => boolean;
+  /** The counters that the socket does not keep. */
   readonly #stats: Omit<DatagramServerStats, "dropped"> = {
     received: 0,
     sent: 0,
@@ -258,12 +114,12 @@ class UdpServer implements DatagramServer {
     bytesReceived: 0,
     bytesSent: 0,
   };
-
+  /** Whether the missing permission to reply has been printed. */
   #warned = false;
 
   constructor(
     socket: DatagramSocket,
-    options: ServeDatagramsOptions,
+    options: DatagramServerOptions,
     handler: DatagramHandler,
   ) {
     this.addr = socket.addr;
@@ -271,7 +127,7 @@ class UdpServer implements DatagramServer {
     this.#options = options;
     this.#handler = handler;
     const { loopGuard: guard = {} } = options;
-    this.#mayAnswer = guard === false
+    this.#mayReply = guard === false
       ? () => true
       : loopGuard(socket.addr, guard);
     this.finished = this.#run();
@@ -290,44 +146,56 @@ class UdpServer implements DatagramServer {
     return this.shutdown();
   }
 
+  /** Receives until the socket is closed, then waits for the port. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
     const abort = () => void this.shutdown();
     signal?.addEventListener("abort", abort, { once: true });
-    try {
-      for (;;) {
-        const [data, from] = await this.#socket.recvFrom();
-        this.#stats.received++;
-        this.#stats.bytesReceived += data.length;
-        const reply = this.#handle(data, from);
-        // One reply at a time: a network that is full fills the bounded queue
-        // of the socket, not memory.
-        if (reply !== undefined) await this.#reply(reply, from);
-      }
-    } catch {
-      // Only the end of the socket ends its `recvFrom`.
-    }
+    await this.#receiveLoop();
     signal?.removeEventListener("abort", abort);
-    // Only then is the port free.
+    // The port is free only once this resolves.
     await this.#socket.close();
   }
 
-  #handle(data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">): Reply {
-    try {
-      const reply = this.#handler(data, from);
-      if (!(reply instanceof Promise)) return reply;
-      // A handler that takes its time does not hold up the other datagrams.
-      reply.then((reply) => this.#reply(reply, from))
-        .catch((error) => this.#report(error, from));
-    } catch (error) {
-      this.#report(error, from);
+  async #receiveLoop(): Promise<void> {
+    for (;;) {
+      let data: Uint8Array<ArrayBuffer>;
+      let from: NetAddress<"udp">;
+      try {
+        [data, from] = await this.#socket.recvFrom();
+      } catch {
+        // Only the close of the socket makes `recvFrom` reject.
+        return;
+      }
+      this.#stats.received++;
+      this.#stats.bytesReceived += data.length;
+      const reply = this.#handle(data, from);
+      // One reply at a time: when the network is full, datagrams wait in the
+      // socket's bounded queue instead of in memory.
+      if (reply !== undefined) await this.#reply(reply, from);
     }
   }
 
-  async #reply(reply: Reply, from: NetAddress<"udp">): Promise<void> {
+  /** Returns the reply of a sync handler; that of an async one is sent later. */
+  #handle(
+    data: Uint8Array<ArrayBuffer>,
+    from: NetAddress<"udp">,
+  ): DatagramReply {
+    try {
+      const reply = this.#handler(data, from);
+      if (!(reply instanceof Promise)) return reply;
+      // Not awaited, so that a slow handler does not delay other datagrams.
+      reply.then((reply) => this.#reply(reply, from))
+        .catch((error) => this.#reportError(error, from));
+    } catch (error) {
+      this.#reportError(error, from);
+    }
+  }
+
+  async #reply(reply: DatagramReply, from: NetAddress<"udp">): Promise<void> {
     if (reply === undefined) return;
-    // Port 0 is only ever forged, and cannot be sent to.
-    if (from.port === 0 || !this.#mayAnswer(from)) {
+    // A source port of 0 is always forged, and cannot be sent to.
+    if (from.port === 0 || !this.#mayReply(from)) {
       this.#stats.withheld++;
       return;
     }
@@ -337,38 +205,28 @@ class UdpServer implements DatagramServer {
       this.#stats.sent++;
       this.#stats.bytesSent += data.length;
     } catch (error) {
-      this.#report(error, from);
+      this.#reportError(error, from);
     }
   }
 
-  async #report(error: unknown, from: NetAddress<"udp">): Promise<void> {
+  async #reportError(error: unknown, from: NetAddress<"udp">): Promise<void> {
     const { onError } = this.#options;
-    if (onError === undefined) {
-      if (!(error instanceof SocketError)) console.error(error);
-      // No peer's fault: without the permission nobody gets an answer.
-      else if (error.code === "EACCES" && !this.#warned) {
-        this.#warned = true;
-        console.error(error.message);
-      }
-      return;
-    }
+    if (onError === undefined) return this.#printError(error);
     try {
       await onError(error, from);
     } catch (error) {
-      // The callback must not take the server down.
+      // The callback must not end the server.
       console.error(error);
     }
   }
-}
 
-function checkGuard(guard: LoopGuardOptions | false | undefined): void {
-  if (guard === false || guard === undefined) return;
-  if (guard === null || typeof guard !== "object") {
-    throw new TypeError(
-      `Invalid loopGuard "${guard}": expected false or an object`,
-    );
+  /** Prints errors that no peer can cause. */
+  #printError(error: unknown): void {
+    if (!(error instanceof SocketError)) console.error(error);
+    // Without the permission every reply fails: print that once.
+    else if (error.code === "EACCES" && !this.#warned) {
+      this.#warned = true;
+      console.error(error.message);
+    }
   }
-  checkNumber("loopGuard.lowestPort", guard.lowestPort ?? 0, 0);
-  checkNumber("loopGuard.burst", guard.burst ?? 1, 1);
-  checkNumber("loopGuard.rate", guard.rate ?? 0, 0);
 }

@@ -5,7 +5,7 @@ import {
   type Address,
   connect,
   type Connection,
-  type ServeOptions,
+  type ListenOptions,
 } from "../../mod.ts";
 import { assert, assertEquals } from "../assert.ts";
 import {
@@ -102,7 +102,7 @@ const CYCLES: Record<string, number> = {
 };
 
 /** Several addresses, since each holds its ports for a while after the end. */
-function places(transport: Transport): ServeOptions[] {
+function places(transport: Transport): ListenOptions[] {
   const options = transport.listenOptions();
   if (transport.name !== "TCP/IPv4") return [options];
   return Array.from(

@@ -2,7 +2,7 @@
 // options as JSON. It prints its addresses, its stats on SIGUSR2, and after
 // SIGTERM has nothing left that would keep the process from ending by itself.
 import process from "node:process";
-import { echo, type Handler, serve, type ServeOptions } from "../../mod.ts";
+import { echo, type Handler, type ListenOptions, serve } from "../../mod.ts";
 
 const BLOCK = new Uint8Array(1024 * 1024);
 
@@ -29,7 +29,7 @@ process.on("unhandledRejection", (reason) => {
 const [role, options] = process.argv.slice(2);
 const handler = roles.get(role);
 if (handler === undefined) throw new Error(`No role ${role}`);
-const places: ServeOptions[] = JSON.parse(options);
+const places: ListenOptions[] = JSON.parse(options);
 const servers = await Promise.all(
   places.map((place) => serve(place, handler)),
 );

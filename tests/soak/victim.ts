@@ -1,7 +1,7 @@
 // Starts the server of server.ts, watches it, and sees it to its end.
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Address, ServeOptions, ServerStats } from "../../mod.ts";
+import type { Address, ListenOptions, ServerStats } from "../../mod.ts";
 import { assertEquals } from "../assert.ts";
 import { type Program, type Runtime, start } from "../support.ts";
 import { cpu, descriptors, memory } from "./proc.ts";
@@ -22,7 +22,7 @@ export interface Victim extends AsyncDisposable {
 /** What a server's process may do. */
 export interface VictimOptions {
   role: "echo" | "talk" | "pour" | "deaf";
-  places: ServeOptions[];
+  places: ListenOptions[];
   /** Descriptors it may have; as many as this process unless given. */
   limit?: number;
 }

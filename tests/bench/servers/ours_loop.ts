@@ -1,8 +1,8 @@
 // An echo by a plain loop of `recv` and `send`, as users write their servers.
 import process from "node:process";
-import { serve, type ServeOptions } from "../../../mod.ts";
+import { type ListenOptions, serve } from "../../../mod.ts";
 
-const where: ServeOptions = JSON.parse(process.argv[2]);
+const where: ListenOptions = JSON.parse(process.argv[2]);
 const { addr } = await serve(where, async (conn) => {
   for (let data; (data = await conn.recv()) !== null;) await conn.send(data);
 });

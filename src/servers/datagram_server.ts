@@ -1,0 +1,82 @@
+import type { LoopGuardOptions } from "./loop_guard.ts";
+import type { NetAddress } from "../socket.ts";
+
+/**
+ * The reply to a datagram: bytes, text as UTF-8, or `undefined` for none. Empty
+ * bytes or text are a reply, an empty datagram.
+ */
+export type DatagramReply = Uint8Array | string | void;
+
+/**
+ * Handles one datagram and returns the reply, or nothing. The array belongs to
+ * the handler, which may keep and change it. An async handler does not delay
+ * the next datagrams; their replies may overtake its own.
+ */
+export type DatagramHandler = (
+  data: Uint8Array<ArrayBuffer>,
+  from: NetAddress<"udp">,
+) => DatagramReply | Promise<DatagramReply>;
+
+/**
+ * Options of {@linkcode serveDatagrams} in addition to {@linkcode BindOptions}:
+ * loop guard and callbacks.
+ */
+export interface DatagramServerOptions {
+  /**
+   * Limits of the protection against endless replies; `false` turns it off.
+   *
+   * @default {}
+   */
+  loopGuard?: LoopGuardOptions | false;
+  /**
+   * Stops the server, like `shutdown()`. If it is aborted already,
+   * `serveDatagrams` rejects with `signal.reason`.
+   */
+  signal?: AbortSignal;
+  /**
+   * Called once with the bound address, when the server is ready.
+   * `serveDatagrams` waits for it; when it throws, the server stops and
+   * `serveDatagrams` rejects with that error.
+   */
+  onListen?: (addr: NetAddress<"udp">) => void | Promise<void>;
+  /**
+   * Called with what the handler threw, or with the error of a reply that
+   * could not be sent. What it throws itself goes to `console.error`. Without
+   * it, every error goes there except a `SocketError`, which any peer can
+   * cause; only the first missing permission to reply is printed, too.
+   */
+  onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
+}
+
+/** Counters of a datagram server, see {@linkcode DatagramServer.stats}. */
+export interface DatagramServerStats {
+  /** Datagrams for which the handler was called. */
+  received: number;
+  /** Replies sent. */
+  sent: number;
+  /** Replies withheld by the loop guard, and replies to port 0. */
+  withheld: number;
+  /** Datagrams dropped because the socket's queue was full. */
+  dropped: number;
+  /** Bytes in the datagrams received. */
+  bytesReceived: number;
+  /** Bytes in the replies sent. */
+  bytesSent: number;
+}
+
+/**
+ * A running datagram server. Leaving the scope of an `await using` stops it.
+ */
+export interface DatagramServer extends AsyncDisposable {
+  /** The bound address; its port is the real one, even if 0 was asked for. */
+  readonly addr: NetAddress<"udp">;
+  /** Resolves when the server has stopped and its port is free. */
+  readonly finished: Promise<void>;
+  /**
+   * Stops the server without waiting for pending handlers; their replies fail
+   * with `EBADF`. Resolves when the port is free. Idempotent.
+   */
+  shutdown(): Promise<void>;
+  /** Returns a snapshot of the counters. */
+  stats(): DatagramServerStats;
+}
