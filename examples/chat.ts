@@ -1,9 +1,9 @@
 // A chat room: what one says, the others read.
 import { parseArgs } from "node:util";
 import { type Connection, formatAddress, serve } from "../mod.ts";
+import { serverFlags, serverOptions } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
-import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
+import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
 
 /** Nobody waits for the slow: who is this many letters behind has to go. */
 const MOST_BEHIND = 1024 * 1024;

@@ -35,7 +35,7 @@ import { main } from "./cli/main.ts";
 import { run } from "./cli/program.ts";
 
 if (import.meta.main) {
-  await run(main, { name: "parley", misuse: 2 });
+  await run(main, { name: "parley", usageStatus: 2 });
   // Bun would wait for a connection that was given up, for minutes.
   process.stdout.write("", () => process.exit());
 }

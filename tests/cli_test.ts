@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import config from "../deno.json" with { type: "json" };
 import { connect } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-import { greetingFlags, serverFlags } from "../src/cli/server_flags.ts";
-import { pingFlags } from "../src/cli/plan.ts";
+import { greetingFlags, serverFlags } from "../src/cli/flags.ts";
+import { pingFlags } from "../src/cli/ping/options.ts";
 import {
   assertIntact,
   assertRefuses,

@@ -1,12 +1,13 @@
-import type { Book, Message } from "./book.ts";
+import type { PingOptions } from "./options.ts";
 import {
   areEqual,
+  classify,
   commonLength,
+  createPayload,
   type Difference,
-  explain,
-} from "./difference.ts";
-import { payload, sequenceOf } from "./payload.ts";
-import type { Plan } from "./plan.ts";
+  readSequence,
+} from "./payload.ts";
+import type { Message, PingStats } from "./stats.ts";
 
 /** So many bytes tell a place in the stream from chance. */
 const TELLING = 8;
@@ -26,8 +27,8 @@ interface Owed {
  * sent. Where bytes are missing or too many it finds the place, and is in step
  * again; bytes that come while nothing is owed cannot be an echo.
  */
-export class Slots {
-  readonly #book: Book;
+export class StreamChecker {
+  readonly #stats: PingStats;
   readonly #seed: number;
   readonly #size: number;
   readonly #from: string;
@@ -40,11 +41,11 @@ export class Slots {
   #extra = 0;
 
   constructor(
-    { seed, size }: Pick<Plan, "seed" | "size">,
-    book: Book,
+    { seed, size }: Pick<PingOptions, "seed" | "size">,
+    stats: PingStats,
     from: string,
   ) {
-    this.#book = book;
+    this.#stats = stats;
     this.#seed = seed;
     this.#size = size;
     this.#from = from;
@@ -52,13 +53,13 @@ export class Slots {
   }
 
   /** This message goes out: its bytes are owed. */
-  owe(message: Message): void {
-    this.tellExtra();
+  expect(message: Message): void {
+    this.reportExtra();
     this.#owed.push({ message, corrupt: false });
   }
 
   /** These bytes came. */
-  take(data: Uint8Array): void {
+  receive(data: Uint8Array): void {
     for (let rest = data; rest.length > 0;) {
       const part = rest.subarray(0, this.#buffer.length - this.#filled);
       this.#buffer.set(part, this.#filled);
@@ -66,19 +67,19 @@ export class Slots {
       rest = rest.subarray(part.length);
       this.#checkAll(false);
       if (this.#owed.length === 0) continue;
-      this.#owed[0].message.got = Math.min(this.#filled, this.#size);
+      this.#owed[0].message.bytesReceived = Math.min(this.#filled, this.#size);
     }
   }
 
   /** Nothing more comes: what is owed is missing. */
   end(): void {
     this.#checkAll(true);
-    this.tellExtra();
-    this.#book.counts.missingBytes += this.#owed.length * this.#size;
+    this.reportExtra();
+    this.#stats.counts.missingBytes += this.#owed.length * this.#size;
   }
 
   /** Tells of what came beyond what is owed. */
-  tellExtra(): void {
+  reportExtra(): void {
     if (this.#owed.length === 0) {
       this.#extra += this.#filled;
       this.#filled = 0;
@@ -108,7 +109,7 @@ export class Slots {
     const byte = commonLength(this.#got, want);
     if (byte === this.#size) {
       if (!first.corrupt) {
-        this.#book.intactReply(first.message, this.#size, this.#from);
+        this.#stats.intactReply(first.message, this.#size, this.#from);
       }
       this.#done(this.#size);
       return true;
@@ -118,7 +119,7 @@ export class Slots {
       return true;
     }
     const all = this.#withNext(want);
-    const difference = explain(this.#got, all, byte);
+    const difference = classify(this.#got, all, byte);
     if (this.#size >= DISTINCT) {
       const known = this.#skips(byte) || this.#repeats() ||
         this.#mends(first, difference, all);
@@ -143,7 +144,7 @@ export class Slots {
   /** Whether a later message begins here: those before it end too early. */
   #skips(byte: number): boolean {
     const rest = this.#got.subarray(byte);
-    const seq = sequenceOf(rest, TELLING)?.value;
+    const seq = readSequence(rest, TELLING)?.value;
     const next = this.#owed.findIndex(({ message }) => message.seq === seq);
     if (next < 1) return false;
     const length = Math.min(rest.length, this.#size);
@@ -158,13 +159,13 @@ export class Slots {
   #repeats(): boolean {
     if (this.#size < DISTINCT || this.#filled < this.#size) return false;
     const data = this.#buffer.subarray(0, this.#size);
-    const { value = 0 } = sequenceOf(data, this.#size) ?? {};
-    const earlier = this.#book.find(value);
+    const { value = 0 } = readSequence(data, this.#size) ?? {};
+    const earlier = this.#stats.find(value);
     if (earlier === undefined || !areEqual(data, this.#payload(earlier))) {
       return false;
     }
-    this.#book.intactReply(earlier, this.#size, this.#from);
-    this.#book.counts.extraBytes += this.#size;
+    this.#stats.intactReply(earlier, this.#size, this.#from);
+    this.#stats.counts.extraBytes += this.#size;
     this.#cut(0, this.#size);
     return true;
   }
@@ -191,7 +192,7 @@ export class Slots {
     // Neither message has suffered.
     if (isBetween) return this.#unexpected(bytes);
     this.#corrupt(first, difference);
-    this.#book.counts.extraBytes += bytes;
+    this.#stats.counts.extraBytes += bytes;
   }
 
   #mendMissing(
@@ -225,14 +226,14 @@ export class Slots {
   #truncated(owed: Owed, byte: number): void {
     const bytes = this.#size - byte;
     if (byte > 0) this.#corrupt(owed, { kind: "missing", byte, bytes });
-    else this.#book.lose(owed.message, "its bytes are missing");
+    else this.#stats.markLost(owed.message, "its bytes are missing");
     this.#done(byte);
   }
 
   /** So much is there of the first message; what follows is not its own. */
   #done(bytes: number): void {
     this.#owed.shift();
-    this.#book.counts.missingBytes += this.#size - bytes;
+    this.#stats.counts.missingBytes += this.#size - bytes;
     this.#cut(0, bytes);
   }
 
@@ -256,15 +257,15 @@ export class Slots {
       : kind === "extra"
       ? this.#size + difference.bytes
       : Math.min(this.#filled, this.#size);
-    this.#book.corruptReply(owed.message, bytes, difference, this.#from);
+    this.#stats.corruptReply(owed.message, bytes, difference, this.#from);
   }
 
   #unexpected(bytes: number): void {
-    this.#book.unexpected(bytes, "more than was sent", this.#from);
+    this.#stats.unexpected(bytes, "more than was sent", this.#from);
   }
 
   #payload({ seq }: Message, length: number = this.#size): Uint8Array {
-    return payload(this.#seed, seq, length);
+    return createPayload(this.#seed, seq, length);
   }
 }
 
