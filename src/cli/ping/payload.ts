@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 /** Bytes of the sequence number at the start of a message, little-endian. */
 const HEADER_SIZE = 8;
 /** Matching bytes that rule out chance. */
-const MATCH = 8;
+export const MATCH = 8;
 
 /**
  * Returns the bytes of a message: its sequence number, then noise that depends
@@ -63,11 +63,12 @@ export function compare(
 ): Difference | undefined {
   const byte = commonLength(actual, expected);
   if (byte === expected.length && byte === actual.length) return undefined;
-  if (byte === actual.length) {
-    return { kind: "missing", byte, bytes: expected.length - byte };
+  const extra = actual.length - expected.length;
+  if (extra > 0 && endsWith(actual, expected.subarray(byte))) {
+    return { kind: "extra", byte, bytes: extra };
   }
-  if (byte === expected.length) {
-    return { kind: "extra", byte, bytes: actual.length - byte };
+  if (extra < 0 && endsWith(expected, actual.subarray(byte))) {
+    return { kind: "missing", byte, bytes: -extra };
   }
   return classify(actual, expected, byte);
 }
@@ -95,8 +96,7 @@ function findFurtherOn(
   byte: number,
 ): number {
   if (byte + MATCH > needle.length) return -1;
-  return asBuffer(haystack)
-    .indexOf(needle.subarray(byte, byte + MATCH), byte + 1);
+  return indexOf(haystack, needle.subarray(byte, byte + MATCH), byte + 1);
 }
 
 export function areEqual(a: Uint8Array, b: Uint8Array): boolean {
@@ -112,6 +112,15 @@ export function commonLength(a: Uint8Array, b: Uint8Array): number {
   return i;
 }
 
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+function endsWith(data: Uint8Array, end: Uint8Array): boolean {
+  return areEqual(data.subarray(data.length - end.length), end);
+}
+
+/** Finds bytes in others, from a position on; -1 if there are none. */
+export function indexOf(
+  { buffer, byteOffset, byteLength }: Uint8Array,
+  bytes: Uint8Array,
+  from = 0,
+): number {
+  return Buffer.from(buffer, byteOffset, byteLength).indexOf(bytes, from);
 }
