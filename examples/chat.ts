@@ -1,9 +1,9 @@
 // A chat room: sends the text of each client to all others.
 import { parseArgs } from "node:util";
 import { type Connection, formatAddress, serve } from "../mod.ts";
+import { serverFlags, serverOptions } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
-import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
+import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
 
 /** Characters that may wait for a slow client; beyond, it is disconnected. */
 const MAX_PENDING = 1024 * 1024;

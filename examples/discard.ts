@@ -1,9 +1,9 @@
 // Discard (RFC 863): reads everything, sends nothing.
 import { parseArgs } from "node:util";
 import { serve, serveDatagrams } from "../mod.ts";
+import { serverFlags, serverOptions } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
-import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
+import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
 
 await run(async () => {
   const { values } = parseArgs({ options: serverFlags("9009") });

@@ -1,10 +1,9 @@
 // A TCP proxy: two pipes, one for each direction.
 import { parseArgs } from "node:util";
 import { connect, serve } from "../mod.ts";
-import { toNumber } from "../src/cli/flags.ts";
+import { serverFlags, serverOptions, toNumber } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/serve_until_signal.ts";
-import { serverFlags, serverOptions } from "../src/cli/server_flags.ts";
+import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
 
 await run(async () => {
   const { values } = parseArgs({

@@ -1,6 +1,6 @@
 /**
  * The command line: an echo server, a greeting server, and a ping that checks
- * echo servers. It is a program, and imported by another one it does nothing.
+ * echo servers. The module is a program; importing it does nothing.
  *
  * On Deno:
  *
@@ -24,9 +24,9 @@
  * ./parley ping --help
  * ```
  *
- * `ping` sends numbered messages, and tells loss, duplicates, reordering,
- * truncation and corruption apart. Its status is 0 if all came back intact, 1
- * if not or if the server cannot be reached, 2 for wrong arguments.
+ * `ping` sends numbered messages, and reports loss, duplicates, reordering,
+ * truncation and corruption. Its exit status is 0 if all came back intact, 1 if
+ * not or if the server cannot be reached, 2 for wrong arguments.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import { main } from "./cli/main.ts";
 import { run } from "./cli/program.ts";
 
 if (import.meta.main) {
-  await run(main, { name: "parley", misuse: 2 });
-  // Bun would wait for a connection that was given up, for minutes.
+  await run(main, { name: "parley", usageStatus: 2 });
+  // Bun would wait minutes for a connection attempt that was given up.
   process.stdout.write("", () => process.exit());
 }

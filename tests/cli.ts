@@ -1,11 +1,11 @@
-// What the tests of the command line share: how to run it, what `ping` tells.
+// Shared by the tests of the command line: start it, and parse its output.
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "./assert.ts";
 import { certificates, type Program, type Runtime, start } from "./support.ts";
 
 export const cli = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
 
-/** The command line that runs a command of ours. */
+/** Returns the command line that runs a command of `parley`. */
 export function parley(runtime: Runtime, ...args: string[]): string[] {
   return [...runtime.command, cli, ...args];
 }
@@ -33,7 +33,7 @@ export interface Document {
   error: { code: string | null; message: string } | null;
 }
 
-/** Runs `ping --json`; its status and its document agree, if it is right. */
+/** Runs `ping --json`; asserts that status and document agree. */
 export async function ping(
   runtime: Runtime,
   ...args: string[]
@@ -48,7 +48,7 @@ export async function ping(
   return document;
 }
 
-/** Asserts that nothing was wrong with any of these messages. */
+/** Asserts that all messages came back intact. */
 export function assertIntact(document: Document, sent: number): void {
   const text = JSON.stringify(document);
   assertEquals(document.faults, [], text);
@@ -61,10 +61,10 @@ export function assertIntact(document: Document, sent: number): void {
   assert(rtt.min <= rtt.p99 && rtt.p99 <= rtt.max, text);
 }
 
-/** Asserts one line on standard error, which says this, and the status. */
+/** Asserts the status, and one line on standard error with this text. */
 export async function assertRefuses(
   command: string[],
-  says: string,
+  text: string,
   expected: number,
 ): Promise<void> {
   await using program = start(command);
@@ -72,11 +72,11 @@ export async function assertRefuses(
   const call = `${command.slice(-3).join(" ")}: ${stderr}`;
   assertEquals(stdout, "", call);
   assert(/^parley: [^\n]+\n$/.test(stderr), call);
-  assert(stderr.includes(says), call);
+  assert(stderr.includes(text), call);
   assertEquals(status, expected, call);
 }
 
-/** The port that a server has printed in its first line. */
+/** Parses the port in the first line of a server. */
 export async function portIn(server: Program): Promise<number> {
   const line = await server.line();
   const port = Number(/(\d+)$/.exec(line)?.[1]);
@@ -84,7 +84,7 @@ export async function portIn(server: Program): Promise<number> {
   return port;
 }
 
-/** What `ping` takes for a server that said where it listens. */
+/** Returns the arguments of `ping` for the first line of a server. */
 export function targetIn(line: string): string[] {
   const [, kind, address] = /^listening on (?:(tls|udp) )?(\S+)$/.exec(line) ??
     [];

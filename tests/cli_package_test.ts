@@ -1,4 +1,4 @@
-// The command line as its users get it: from JSR, installed, as one executable.
+// The command line from JSR, as an installed package, and as one executable.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -23,7 +23,7 @@ import { bun, deno, folder, output, start } from "./support.ts";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const { name, version } = config;
 
-/** What is published: the files that `publish.include` names. */
+/** Lists the published files: those in `publish.include`. */
 function published(): string[] {
   return config.publish.include.flatMap((path) =>
     statSync(join(root, path)).isFile()
@@ -75,23 +75,26 @@ async function serveJsr(): Promise<AsyncDisposable & { url: string }> {
   };
 }
 
-/** A folder of its own. */
-function place(of: string): string {
+/** Creates a folder for one test. */
+function createFolder(of: string): string {
   const path = join(folder, of);
   mkdirSync(path, { recursive: true });
   return path;
 }
 
 /** Starts an echo server with one command, and pings it with another. */
-async function assertGoTogether(
+async function assertPings(
   server: string[],
   client: string[],
 ): Promise<void> {
   await using echo = start([...server, "echo", "--port=0"]);
   const target = targetIn(await echo.line());
   const ping = [...client, "ping", ...target, "-c2", "-i0"];
-  const said = await output(ping);
-  assert(said.includes("2 sent, 2 received, 0% loss, 0 corrupt"), said);
+  const printed = await output(ping);
+  assert(
+    printed.includes("2 sent, 2 received, 0% loss, 0 corrupt"),
+    printed,
+  );
   signal(echo, "SIGINT");
   const { status } = await echo.ended;
   assertEquals(status, 0);
@@ -100,18 +103,18 @@ async function assertGoTogether(
 describe("the command line comes", () => {
   it("from JSR, on Deno", options, async () => {
     await using jsr = await serveJsr();
-    const home = place("jsr");
+    const home = createFolder("jsr");
     const command = [
       ...["env", "-C", home, `JSR_URL=${jsr.url}`, `DENO_DIR=${home}`],
       ...[...deno.command, `jsr:${name}/cli`],
     ];
-    const told = await output([...command, "--version"]);
-    assert(told.startsWith(`${name} ${version} `), told);
-    await assertGoTogether(command, command);
+    const printed = await output([...command, "--version"]);
+    assert(printed.startsWith(`${name} ${version} `), printed);
+    await assertPings(command, command);
   });
 
   it("as an installed package, on Bun", options, async () => {
-    const home = place("installed");
+    const home = createFolder("installed");
     const target = join(home, "node_modules", name);
     for (const path of published()) {
       cpSync(join(root, path), join(target, path));
@@ -126,26 +129,26 @@ describe("the command line comes", () => {
       }),
     );
     const command = [...bun.command, join(target, "src", "cli.ts")];
-    const told = await output([...command, "--version"]);
-    assert(told.startsWith(`${name} ${version} `), told);
-    await assertGoTogether(command, command);
+    const printed = await output([...command, "--version"]);
+    assert(printed.startsWith(`${name} ${version} `), printed);
+    await assertPings(command, command);
   });
 
   it("as one executable, of each runtime", { timeout: 300_000 }, async () => {
-    const home = place("executables");
+    const home = createFolder("executables");
     const file = (of: string) => join(home, of);
     const compile = ["compile", "-A", "--no-check", "-o", file("deno"), cli];
     const build = ["build", "--compile", "--outfile", file("bun"), cli];
     const built: string[][] = [];
     try {
-      if (await builds([deno.command[0], ...compile])) {
+      if (await tryBuild([deno.command[0], ...compile])) {
         built.push([file("deno")]);
       }
-      if (await builds([bun.command[0], ...build])) built.push([file("bun")]);
+      if (await tryBuild([bun.command[0], ...build])) built.push([file("bun")]);
       for (const server of built) {
-        const told = await output([...server, "--version"]);
-        assert(told.startsWith(`${name} ${version} `), told);
-        for (const client of built) await assertGoTogether(server, client);
+        const printed = await output([...server, "--version"]);
+        assert(printed.startsWith(`${name} ${version} `), printed);
+        for (const client of built) await assertPings(server, client);
       }
     } finally {
       rmSync(home, { recursive: true });
@@ -153,14 +156,14 @@ describe("the command line comes", () => {
   });
 });
 
-/** Builds an executable; Deno needs a part of it from the network. */
-async function builds(command: string[]): Promise<boolean> {
+/** Builds an executable; `false` if Deno cannot download its part of it. */
+async function tryBuild(command: string[]): Promise<boolean> {
   await using program = start(command);
   const late = setTimeout(() => program.process.kill("SIGKILL"), 120_000);
   const { stderr, status } = await program.ended;
   clearTimeout(late);
   if (status === 0) return true;
   if (!stderr.includes("denort")) throw new Error(stderr);
-  console.log("Skipped: deno compile, for it cannot download denort");
+  console.log("Skipped: deno compile, which cannot download denort");
   return false;
 }

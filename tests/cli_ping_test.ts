@@ -1,4 +1,4 @@
-// What `ping` says of echo servers that are right: ours, and other people's.
+// `ping` against echo servers without faults: ours and independent ones.
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "./assert.ts";
@@ -16,7 +16,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** An echo server of few lines; it serves one client at a time. */
+/** An independent echo server; serves one client at a time. */
 const PYTHON = `
 import ssl
 kind, at = args[0], args[1]
@@ -57,7 +57,7 @@ while True:
     server.sendto(*server.recvfrom(65536))
 `;
 
-const others: Record<string, () => string[]> = {
+const pythonServers: Record<string, () => string[]> = {
   "TCP": () => python(PYTHON, "tcp", "127.0.0.1"),
   "TCP/IPv6": () => python(PYTHON, "tcp", "::1"),
   "Unix": () => python(PYTHON, "unix", pathOf()),
@@ -66,10 +66,11 @@ const others: Record<string, () => string[]> = {
 };
 if (certificates !== undefined) {
   const { certFile, keyFile } = certificates;
-  others.TLS = () => python(PYTHON, "tls", "127.0.0.1", certFile, keyFile);
+  pythonServers.TLS = () =>
+    python(PYTHON, "tls", "127.0.0.1", certFile, keyFile);
 }
 
-/** They read, and say nothing but that they did, to us. */
+/** Servers that read and never reply; they print a line after the first read. */
 const MUTE = `
 server = socket.create_server(("127.0.0.1", 0))
 print("listening on 127.0.0.1:%d" % server.getsockname()[1], flush=True)
@@ -88,7 +89,7 @@ print("read", flush=True)
 threading.Event().wait()
 `;
 
-/** Other programs that run `cat` for whoever connects: one client each. */
+/** Programs that run `cat` for one client. */
 const cats: [name: string, command: (port: number) => string[]][] = [
   ["socat", (port) => [
     ...["socat", "-d", "-d", "-t", "20"],
@@ -99,7 +100,7 @@ const cats: [name: string, command: (port: number) => string[]][] = [
     (port) => ["ncat", "-v", "-l", "127.0.0.1", `${port}`, "-e", "/bin/cat"],
   ],
 ];
-/** Reads a line that `ping` prints for a reply. */
+/** Matches the line that `ping` prints for a reply. */
 const REPLY =
   /^(\d+) bytes from (\S+): seq=(\d+) time=\d+\.\d{3} ms(, reordered)?$/;
 
@@ -107,7 +108,7 @@ for (const runtime of runtimes) {
   const run = (...args: string[]) => parley(runtime, "ping", ...args);
 
   describe(`ping on ${runtime.name}`, () => {
-    for (const [name, command] of Object.entries(others)) {
+    for (const [name, command] of Object.entries(pythonServers)) {
       it(`all comes back from Python, ${name}`, options, async () => {
         await using server = start(command());
         const target = targetIn(await server.line());
@@ -129,9 +130,9 @@ for (const runtime of runtimes) {
       it(`all comes back from ${name}`, { ...options, skip }, async () => {
         const port = await freePort();
         await using server = start(command(port));
-        let said = "";
-        server.process.stderr?.on("data", (data) => said += data);
-        await until(() => /listening on .*:\d+$/im.test(said));
+        let printed = "";
+        server.process.stderr?.on("data", (data) => printed += data);
+        await until(() => /listening on .*:\d+$/im.test(printed));
         const args = [
           `127.0.0.1:${port}`,
           "-s",
@@ -145,13 +146,13 @@ for (const runtime of runtimes) {
       });
     }
 
-    for (const way of streams) {
-      it(`4 MiB messages come back, ${way.name}`, options, async () => {
-        await using server = start(parley(bun, "echo", ...way.flags()));
+    for (const transport of streams) {
+      it(`4 MiB messages come back, ${transport.name}`, options, async () => {
+        await using server = start(parley(bun, "echo", ...transport.flags()));
         const target = targetIn(await server.line());
         const large = [...target, "-s", `${4 * MIB}`, "-W", "30"];
         assertIntact(await ping(runtime, ...large, "-c", "2", "-i", "0"), 2);
-        // The next ones go out before the first is back.
+        // Further messages are sent before the first is back.
         const many = await ping(runtime, ...large, "-c", "6", "-i", "0.001");
         assertIntact(many, 6);
       });
@@ -184,7 +185,7 @@ for (const runtime of runtimes) {
     });
 
     it(
-      "resolves names, and takes its time for an interval",
+      "resolves names, and keeps the interval",
       options,
       async () => {
         await using server = start(parley(bun, "echo", "--port=0"));
@@ -217,7 +218,7 @@ for (const runtime of runtimes) {
       }
     });
 
-    it("does not wait long once it was told to stop", options, async () => {
+    it("does not wait long after a signal", options, async () => {
       for (const command of [MUTE, MUTE_UDP]) {
         await using server = start(python(command));
         const target = targetIn(await server.line());
@@ -238,22 +239,22 @@ for (const runtime of runtimes) {
       await using program = start(run(target, "-W", "50"));
       await server.line();
       signal(program, "SIGINT");
-      const begin = performance.now();
-      // Two that come before it looks are one.
+      const signalledAt = performance.now();
+      // Signals in quick succession may arrive as one.
       const again = setInterval(() => {
         try {
           signal(program, "SIGINT");
         } catch {
-          // It has ended, which is not known here yet.
+          // The process has exited; its event is still to come.
         }
       }, 20);
       const { status } = await program.ended;
       clearInterval(again);
       assertEquals(status, 1);
-      assert(performance.now() - begin < 900, "It waited for a second");
+      assert(performance.now() - signalledAt < 900, "It waited for a second");
     });
 
-    it("ends when nobody reads what it says", options, async () => {
+    it("ends when its output is closed", options, async () => {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       await using program = start(run(target, "-i", "0.05"));

@@ -1,18 +1,18 @@
-// How `ping` checks a stream, with any fault anywhere: none may pass for
-// intact, and one must not spread to the messages around it.
+// The check of an echoed stream with faults at random places: each is found,
+// and none spreads to the messages around it.
 import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
-import { Book, type Event } from "../src/cli/book.ts";
-import { payload } from "../src/cli/payload.ts";
-import { Slots } from "../src/cli/slots.ts";
+import { createPayload } from "../src/cli/ping/payload.ts";
+import { type PingEvent, PingStats } from "../src/cli/ping/stats.ts";
+import { StreamChecker } from "../src/cli/ping/stream_checker.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { concat } from "./support.ts";
 
 const SEED = 1234;
 const MESSAGES = 5;
 
-/** The same numbers in each run. */
-function numbers(seed: number): (below: number) => number {
+/** Returns a generator of the same numbers in each run. */
+function randomNumbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -20,42 +20,45 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-/** Feeds what came in pieces; all messages were sent before. */
-function judge(
-  came: Uint8Array,
+/** Checks an echo that arrives in pieces after all messages were sent. */
+function checkEcho(
+  echo: Uint8Array,
   size: number,
   random: (below: number) => number,
-  tell: (event: Event) => void = () => {},
-): Book {
-  const book = new Book(60_000, tell);
-  const slots = new Slots({ seed: SEED, size }, book, "peer");
-  for (let i = 0; i < MESSAGES; i++) slots.owe(book.begin());
-  for (let at = 0; at < came.length;) {
+  onEvent: (event: PingEvent) => void = () => {},
+): PingStats {
+  const stats = new PingStats(60_000, onEvent);
+  const checker = new StreamChecker({ seed: SEED, size }, stats, "peer");
+  for (let i = 0; i < MESSAGES; i++) checker.expect(stats.sent());
+  for (let at = 0; at < echo.length;) {
     const end = at + 1 + random(2 * size);
-    slots.take(came.subarray(at, end));
+    checker.receive(echo.subarray(at, end));
     at = end;
   }
-  slots.end();
-  book.loseAll("end");
-  const { sent, received, corrupt, lost } = book.counts;
+  checker.end();
+  stats.markAllLost("end");
+  const { sent, received, corrupt, lost } = stats.counts;
   assertEquals(received + corrupt + lost, sent);
-  return book;
+  return stats;
 }
 
-/** All that is sent; each part of it may be replaced. */
-function sent(size: number, from = 0, to = from, by: number[] = []) {
+/** Returns all bytes sent, and an echo with a part of them replaced. */
+function createEcho(size: number, from = 0, to = from, by: number[] = []) {
   const all = concat(
-    Array.from({ length: MESSAGES }, (_, i) => payload(SEED, i + 1, size)),
+    Array.from(
+      { length: MESSAGES },
+      (_, i) => createPayload(SEED, i + 1, size),
+    ),
   );
-  const came = [all.subarray(0, from), Uint8Array.from(by), all.subarray(to)];
-  return { all, came: concat(came) };
+  const echo = [all.subarray(0, from), Uint8Array.from(by), all.subarray(to)];
+  return { all, echo: concat(echo) };
 }
 
-/** Runs a test with many numbers, and names those it fails with. */
-function often(test: (random: (below: number) => number) => void): void {
+/** Runs a test with many seeds; its error names the seed. */
+function withSeeds(test: (random: (below: number) => number) => void): void {
   for (let seed = 0; seed < 2000; seed++) {
     try {
-      test(numbers(seed));
+      test(randomNumbers(seed));
     } catch (error) {
       throw new Error(`With seed ${seed}: ${error}`, { cause: error });
     }
@@ -66,38 +69,45 @@ const noise = (length: number, random: (below: number) => number) =>
   Array.from({ length }, () => random(256));
 
 describe("a stream that ping checks", () => {
-  it("is intact when it is, in whatever pieces", () => {
-    often((random) => {
+  it("is intact without a fault, in pieces of any size", () => {
+    withSeeds((random) => {
       const size = 1 + random(100);
-      const book = judge(sent(size).came, size, random);
-      assert(book.intact, "It is not");
-      assertEquals(book.counts.received, MESSAGES);
+      const stats = checkEcho(createEcho(size).echo, size, random);
+      assert(stats.intact, "It has a fault");
+      assertEquals(stats.counts.received, MESSAGES);
     });
   });
 
   it("is not intact with a fault anywhere", () => {
-    often((random) => {
+    withSeeds((random) => {
       const size = 1 + random(100);
       const from = random(MESSAGES * size);
       const to = Math.min(MESSAGES * size, from + random(size + 1));
-      const { all, came } = sent(size, from, to, noise(random(size), random));
-      if (Buffer.compare(all, came) === 0) return;
-      const book = judge(came, size, random);
-      assert(!book.intact, "It is");
-      const { extraBytes, missingBytes } = book.counts;
-      assertEquals(extraBytes - missingBytes, came.length - all.length);
+      const { all, echo } = createEcho(
+        size,
+        from,
+        to,
+        noise(random(size), random),
+      );
+      if (Buffer.compare(all, echo) === 0) return;
+      const stats = checkEcho(echo, size, random);
+      assert(!stats.intact, "The fault was not found");
+      const { extraBytes, missingBytes } = stats.counts;
+      assertEquals(extraBytes - missingBytes, echo.length - all.length);
     });
   });
 
-  it("has one message corrupt where one byte is", () => {
-    often((random) => {
+  it("has one message corrupt with one changed byte", () => {
+    withSeeds((random) => {
       const size = 1 + random(100);
       const at = random(MESSAGES * size);
-      const { all } = sent(size);
-      const { came } = sent(size, at, at + 1, [all[at] ^ (1 + random(255))]);
-      const told: Event[] = [];
-      const { counts } = judge(came, size, random, (event) => {
-        if (event.kind === "corrupt") told.push(event);
+      const { all } = createEcho(size);
+      const { echo } = createEcho(size, at, at + 1, [
+        all[at] ^ (1 + random(255)),
+      ]);
+      const events: PingEvent[] = [];
+      const { counts } = checkEcho(echo, size, random, (event) => {
+        if (event.kind === "corrupt") events.push(event);
       });
       const { received, corrupt, extraBytes, missingBytes } = counts;
       assertEquals([received, corrupt], [MESSAGES - 1, 1]);
@@ -105,63 +115,64 @@ describe("a stream that ping checks", () => {
       const difference = {
         kind: "changed" as const,
         byte: at % size,
-        was: came[at],
+        was: echo[at],
         expected: all[at],
       };
       const seq = 1 + Math.floor(at / size);
-      assertEquals(told, [
+      assertEquals(events, [
         { kind: "corrupt", seq, bytes: size, difference, from: "peer" },
       ]);
     });
   });
 
-  it("has one message corrupt where bytes of one are missing", () => {
-    often((random) => {
+  it("has one message corrupt that lacks bytes", () => {
+    withSeeds((random) => {
       const size = 40 + random(60);
       const from = size * random(MESSAGES) + 1 + random(size - 1);
       const most = size - from % size;
       const to = from + 1 + random(most);
       const { received, corrupt, missingBytes, extraBytes } =
-        judge(sent(size, from, to).came, size, random).counts;
+        checkEcho(createEcho(size, from, to).echo, size, random).counts;
       assertEquals([received, corrupt], [MESSAGES - 1, 1]);
       assertEquals([extraBytes, missingBytes], [0, to - from]);
     });
   });
 
-  it("has one message corrupt where bytes are too many in one", () => {
-    often((random) => {
+  it("has one message corrupt with extra bytes inside", () => {
+    withSeeds((random) => {
       const size = 40 + random(60);
-      // Nearer to the begin they may as well be before it.
+      // Nearer to the start they may as well be in front of the message.
       const at = size * random(MESSAGES) + 9 + random(size - 20);
       const more = noise(1 + random(10), random);
       const { received, corrupt, missingBytes, extraBytes } =
-        judge(sent(size, at, at, more).came, size, random).counts;
+        checkEcho(createEcho(size, at, at, more).echo, size, random).counts;
       assertEquals([received, corrupt], [MESSAGES - 1, 1]);
       assertEquals([extraBytes, missingBytes], [more.length, 0]);
     });
   });
 
-  it("has all its messages where bytes are between two", () => {
-    often((random) => {
+  it("has all messages intact with extra bytes between two", () => {
+    withSeeds((random) => {
       const size = 40 + random(60);
       const at = size * random(MESSAGES + 1);
       const more = noise(1 + random(30), random);
       const { received, unexpected, extraBytes } =
-        judge(sent(size, at, at, more).came, size, random).counts;
+        checkEcho(createEcho(size, at, at, more).echo, size, random).counts;
       assertEquals([received, unexpected], [MESSAGES, 1]);
       assertEquals(extraBytes, more.length);
     });
   });
 
-  it("has the others where one is missing or there twice", () => {
-    often((random) => {
+  it("has the others intact around a lost or repeated message", () => {
+    withSeeds((random) => {
       const size = 16 + random(60);
       const at = size * random(MESSAGES);
-      const { all, came } = sent(size, at, at + size);
-      const without = judge(came, size, random).counts;
+      const { all, echo } = createEcho(size, at, at + size);
+      const without = checkEcho(echo, size, random).counts;
       assertEquals([without.received, without.lost], [MESSAGES - 1, 1]);
       const again = [...all.subarray(at, at + size)];
-      const twice = judge(sent(size, at, at, again).came, size, random).counts;
+      const twice =
+        checkEcho(createEcho(size, at, at, again).echo, size, random).counts;
       assertEquals([twice.received, twice.duplicates], [MESSAGES, 1]);
     });
   });

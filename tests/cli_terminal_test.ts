@@ -1,11 +1,11 @@
-// What `ping` shows on a terminal, as a terminal shows it.
+// The output of `ping` on a terminal.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "./assert.ts";
 import { parley, targetIn } from "./cli.ts";
 import { options } from "./examples.ts";
 import { bun, output, python, runtimes, start } from "./support.ts";
 
-/** Runs a program on a terminal this wide, and types ^C after a word of it. */
+/** Runs a program on a terminal, and types ^C after a word of its output. */
 const TERMINAL = `
 import fcntl, json, os, pty, termios
 columns, word, *command = args
@@ -18,7 +18,7 @@ typed = False
 while True:
     try:
         data = os.read(fd, 65536)
-    except OSError: # How Linux says that the other end is closed.
+    except OSError: # The other end is closed, on Linux.
         break
     if not data:
         break
@@ -38,13 +38,13 @@ async function onTerminal(
   const [written, status] = JSON.parse(
     await output(python(TERMINAL, columns, word, ...command)),
   );
-  // `deno run` clears its own progress, of which there is none.
+  // `deno run` clears a progress bar that it never printed.
   // deno-lint-ignore no-control-regex
   return { written: written.replaceAll(/\x1b\[\d*[A-Z]/g, ""), status };
 }
 
-/** The lines that are on the screen in the end. */
-function shown(written: string): string[] {
+/** Renders the lines that the screen shows at the end. */
+function renderScreen(written: string): string[] {
   const lines: string[][] = [[]];
   let column = 0;
   for (const character of written) {
@@ -64,14 +64,14 @@ for (const runtime of runtimes) {
   describe(`ping on ${runtime.name}, on a terminal`, () => {
     const ping = (...args: string[]) => parley(runtime, "ping", ...args);
 
-    it("has a last line that leaves nothing behind", options, async () => {
+    it("erases its status line", options, async () => {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-c3", "-i", "0.05");
       const { written, status } = await onTerminal(100, "", command);
       assertEquals(status, 0, written);
       assert(written.includes("\r2 sent, 1 received, 1 waiting"), written);
-      const lines = shown(written);
+      const lines = renderScreen(written);
       assertEquals(lines.length, 7, lines.join("\n"));
       assertEquals(
         lines.slice(0, 3).map((line) => REPLY.exec(line)?.[1]),
@@ -83,15 +83,15 @@ for (const runtime of runtimes) {
       assertEquals(lines[6], "");
     });
 
-    it("keeps the last line in its width", options, async () => {
+    it("cuts the status line to the width", options, async () => {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-c2", "-i", "0");
       const { written } = await onTerminal(30, "", command);
-      const ours = written.split(/[\r\n]/).filter((part) =>
+      const statusLines = written.split(/[\r\n]/).filter((part) =>
         /^\d+ sent, .* waiting/.test(part) || part.trim() === ""
       );
-      const longest = Math.max(...ours.map(({ length }) => length));
+      const longest = Math.max(...statusLines.map(({ length }) => length));
       assertEquals(longest, 29, written);
     });
 
@@ -101,7 +101,7 @@ for (const runtime of runtimes) {
       const command = ping(target, "-i", "0.05");
       const { written, status } = await onTerminal(100, "seq=3", command);
       assertEquals(status, 0, written);
-      const lines = shown(written);
+      const lines = renderScreen(written);
       const end = lines.indexOf(`--- ${target} ping statistics ---`);
       assert(end >= 3, lines.join("\n"));
       lines.slice(0, end).forEach((line, i) =>
@@ -110,7 +110,7 @@ for (const runtime of runtimes) {
       assert(lines[end + 1].includes(" 0% loss"), lines[end + 1]);
     });
 
-    it("--json shows nothing but the document", options, async () => {
+    it("--json prints nothing but the document", options, async () => {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-c2", "-i", "0", "--json");

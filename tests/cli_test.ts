@@ -1,10 +1,10 @@
-// The command line: its commands as servers, its help, what it refuses.
+// The commands, their help, and their errors.
 import { describe, it } from "node:test";
 import config from "../deno.json" with { type: "json" };
 import { connect } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-import { greetingFlags, serverFlags } from "../src/cli/server_flags.ts";
-import { pingFlags } from "../src/cli/plan.ts";
+import { greetingFlags, serverFlags } from "../src/cli/flags.ts";
+import { pingFlags } from "../src/cli/ping/options.ts";
 import {
   assertIntact,
   assertRefuses,
@@ -23,7 +23,7 @@ const flags = {
   ping: pingFlags,
 };
 
-/** What the document of `ping` calls them. */
+/** Names of the transports in the document of `ping`. */
 const TRANSPORTS = {
   "TCP": "tcp",
   "TCP/IPv6": "tcp",
@@ -36,7 +36,7 @@ for (const runtime of runtimes) {
   const run = (...args: string[]) => parley(runtime, ...args);
 
   describe(`the command line on ${runtime.name}`, () => {
-    it("--version tells name, version and runtime", options, async () => {
+    it("--version prints name, version and runtime", options, async () => {
       const [name, version, where, ...rest] = (await output(run("--version")))
         .trimEnd().split(" ");
       assertEquals([name, version], [config.name, config.version]);
@@ -44,7 +44,7 @@ for (const runtime of runtimes) {
       assertEquals(rest, []);
     });
 
-    it("--help fits a terminal, and names all flags", options, async () => {
+    it("--help fits a terminal, and lists all flags", options, async () => {
       const general = await output(run("--help"));
       assertEquals(await output(run("-h")), general);
       for (const [name, own] of Object.entries(flags)) {
@@ -93,32 +93,32 @@ for (const runtime of runtimes) {
         [["ping", "unix:/x", "--server-name", "a"], "--server-name"],
         [["ping", "a:7", "--nope"], "parley ping --help"],
       ];
-      for (const [args, says] of wrong) {
-        await assertRefuses(run(...args), says, 2);
+      for (const [args, message] of wrong) {
+        await assertRefuses(run(...args), message, 2);
       }
     });
 
-    it("what goes wrong later is one line and status 1", options, async () => {
+    it("later errors are one line and status 1", options, async () => {
       const port = `${await freePort()}`;
       await using server = start(run("echo", "--port", port));
       await portIn(server);
       await assertRefuses(run("echo", "--port", port), "EADDRINUSE", 1);
       await assertRefuses(run("greet", "--port", port), "EADDRINUSE", 1);
-      const nobody = `127.0.0.1:${await freePort()}`;
-      await assertRefuses(run("ping", nobody), "ECONNREFUSED", 1);
+      const unused = `127.0.0.1:${await freePort()}`;
+      await assertRefuses(run("ping", unused), "ECONNREFUSED", 1);
       await assertRefuses(run("ping", `unix:${pathOf()}`), "ENOENT", 1);
-      await assertRefuses(run("ping", "--ca", "/no/ca", nobody), "/no/ca", 1);
+      await assertRefuses(run("ping", "--ca", "/no/ca", unused), "/no/ca", 1);
     });
 
-    for (const way of ways) {
-      it(`echo serves ping, ${way.name}`, options, async () => {
-        await using server = start(run("echo", ...way.flags()));
+    for (const transport of ways) {
+      it(`echo serves ping, ${transport.name}`, options, async () => {
+        await using server = start(run("echo", ...transport.flags()));
         const target = targetIn(await server.line());
         for (const client of runtimes) {
           const document = await ping(client, ...target, "-c", "3", "-i", "0");
           assertIntact(document, 3);
           assertEquals(document.target, target[0]);
-          assertEquals(document.transport, TRANSPORTS[way.name]);
+          assertEquals(document.transport, TRANSPORTS[transport.name]);
         }
         signal(server, "SIGINT");
         assertEquals((await server.ended).status, 0);
@@ -131,7 +131,7 @@ for (const runtime of runtimes) {
       const port = await portIn(server);
       await using first = await connect({ port });
       await using second = await connect({ port });
-      // The second is closed at once, the first when it was idle.
+      // The second is closed at once, the first after the idle timeout.
       const idle = recvAll(first);
       assertEquals((await recvAll(second)).length, 0);
       assertEquals((await idle).length, 0);
@@ -157,7 +157,7 @@ for (const runtime of runtimes) {
 }
 
 describe("the command line on Deno", () => {
-  it("names the permission that it lacks", options, async () => {
+  it("reports the permission that it lacks", options, async () => {
     const lacking: [string[], string[], string][] = [
       [[], ["echo", "--port=0"], "--allow-net"],
       [[], ["greet", "--port=0"], "--allow-net"],

@@ -1,4 +1,4 @@
-/** What a server's flags mean. */
+/** The flags of a server. */
 const server = (port: number) =>
   `Where:
       --hostname HOST               name or IP to listen on [127.0.0.1]
@@ -18,7 +18,7 @@ How much:
 const ends = "Ctrl+C stops it: clients get five seconds to finish, a second " +
   "one none.";
 
-/** What `--help` prints; it fits 80 columns. */
+/** The output of `--help`, at most 80 columns wide. */
 export const help = {
   parley: `Usage: parley COMMAND [FLAGS]
 
@@ -88,7 +88,7 @@ which must end when we do. Flags and units are those of ping(8).
   -c, --count N           messages to send [until Ctrl+C]
   -i, --interval SECONDS  from one to the next [1]; 0: when the reply came
   -s, --size BYTES        of a message [56]; UDP 0 to 65507, else 1 to 67108864;
-                          below 16 a stream does not tell which one is missing
+                          below 16 a stream cannot show which one is missing
   -W, --timeout SECONDS   for a reply, a connection or its end [5]
       --udp               datagrams instead of a connection
       --tls               speak TLS, to a verified server

@@ -1,22 +1,22 @@
+import process from "node:process";
 import { parseArgs } from "node:util";
 import config from "../../deno.json" with { type: "json" };
 import { serveEcho, serveGreeting } from "../../mod.ts";
+import { greetingFlags, serverFlags, serverOptions, toWhen } from "./flags.ts";
 import { help } from "./help.ts";
-import { ping } from "./ping.ts";
-import { isMisuse } from "./program.ts";
-import { serveUntilSignal } from "./serve_until_signal.ts";
-import {
-  greetingFlags,
-  serverFlags,
-  serverOptions,
-  toWhen,
-} from "./server_flags.ts";
+import { pingDatagrams } from "./ping/datagrams.ts";
+import { pingFlags, toPingOptions } from "./ping/options.ts";
+import { jsonReport, textReport } from "./ping/report.ts";
+import { PingStats } from "./ping/stats.ts";
+import { pingStream } from "./ping/stream.ts";
+import { isUsageError } from "./program.ts";
+import { onShutdownSignals, serveUntilSignal } from "./shutdown_signals.ts";
 
 const commands = { echo, greet, ping };
 
-/** Runs the command that comes first among the arguments. */
+/** Runs the command that is the first argument. */
 export async function main(): Promise<void> {
-  // The command's own flags are read by itself.
+  // Not strict: each command parses its own flags.
   const { values, positionals: [name] } = parseArgs({
     options: {
       help: { type: "boolean", short: "h" },
@@ -50,15 +50,15 @@ async function runCommand(name: keyof typeof commands): Promise<void> {
   try {
     await commands[name]();
   } catch (error) {
-    if (!isMisuse(error)) throw error;
-    throw new TypeError(`${plain(error)} (see parley ${name} --help)`, {
+    if (!isUsageError(error)) throw error;
+    throw new TypeError(`${shorten(error)} (see parley ${name} --help)`, {
       cause: error,
     });
   }
 }
 
-/** What is wrong; of an unknown flag `parseArgs` says more than helps. */
-function plain(error: Error): string {
+/** Returns the message, without the advice of `parseArgs` on unknown flags. */
+function shorten(error: Error): string {
   const unknown = "code" in error &&
     error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
   return unknown ? error.message.split(". ")[0] : error.message;
@@ -69,7 +69,7 @@ async function echo(): Promise<void> {
     options: serverFlags("65432"),
     allowPositionals: true,
   });
-  refuseMore(positionals);
+  rejectArguments(positionals);
   const server = await serveEcho(serverOptions(values));
   await serveUntilSignal(server, values.cert !== undefined);
 }
@@ -79,7 +79,7 @@ async function greet(): Promise<void> {
     options: greetingFlags,
     allowPositionals: true,
   });
-  refuseMore(positionals);
+  rejectArguments(positionals);
   const server = await serveGreeting({
     ...serverOptions(values),
     message: values.message,
@@ -88,8 +88,40 @@ async function greet(): Promise<void> {
   await serveUntilSignal(server, values.cert !== undefined);
 }
 
-/** What follows the command are flags and nothing else. */
-function refuseMore([, extra]: string[]): void {
+async function ping(): Promise<void> {
+  const { values, positionals: [, ...targets] } = parseArgs({
+    options: pingFlags,
+    allowPositionals: true,
+  });
+  const options = toPingOptions(values, targets);
+  const report = values.json ? jsonReport(options) : textReport(options);
+  const stats = new PingStats(
+    options.timeout,
+    (event) => report.onEvent(event, stats),
+  );
+  const { target } = options;
+  let error: unknown;
+  const start = performance.now();
+  try {
+    using signals = onShutdownSignals();
+    if (target.transport === "udp") {
+      await pingDatagrams(options, target, stats, signals);
+    } else await pingStream(options, target, stats, signals);
+  } catch (reason) {
+    if (isUsageError(reason)) throw reason;
+    // Thrown below, after the summary.
+    error = reason;
+    stats.markAllLost("it broke off");
+  }
+  const { sent, received } = stats.counts;
+  const ok = error === undefined && stats.intact && sent > 0 &&
+    received === sent;
+  report.finish({ stats, duration: performance.now() - start, ok, error });
+  if (error !== undefined) throw error;
+  if (!ok) process.exitCode = 1;
+}
+
+function rejectArguments([, extra]: string[]): void {
   if (extra !== undefined) {
     throw new TypeError(`Unexpected argument "${extra}"`);
   }

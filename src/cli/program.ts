@@ -1,30 +1,35 @@
-// What every program here shares: one line per error, and a status.
 import process from "node:process";
 
-/** How a program reports its errors. */
-interface Manners {
-  /** What each of its lines begins with. */
+interface ProgramOptions {
+  /** Printed before each error. */
   name?: string;
-  /** The status after wrong arguments, 1 unless given. */
-  misuse?: number;
+  /**
+   * Exit status after wrong arguments.
+   *
+   * @default 1
+   */
+  usageStatus?: number;
 }
 
-/** Runs a program: an error is one line on standard error, and status 1. */
+/**
+ * Runs a program. Prints an error as one line on standard error, and sets the
+ * exit status to 1.
+ */
 export async function run(
   program: () => Promise<void>,
-  { name, misuse = 1 }: Manners = {},
+  { name, usageStatus = 1 }: ProgramOptions = {},
 ): Promise<void> {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
     const line = text.replaceAll("\n", " ");
     console.error(name === undefined ? line : `${name}: ${line}`);
-    process.exitCode = isMisuse(error) ? misuse : 1;
+    process.exitCode = isUsageError(error) ? usageStatus : 1;
   };
-  // Whoever reads our output may leave before its end, as `head` does.
-  let left = false;
+  // Each further write to a closed pipe, as of `head`, is an error again.
+  let hasFailed = false;
   process.stdout.on("error", (error) => {
-    if (!left) fail(error);
-    left = true;
+    if (!hasFailed) fail(error);
+    hasFailed = true;
   });
   try {
     await program();
@@ -33,7 +38,7 @@ export async function run(
   }
 }
 
-/** Whether arguments were wrong: what the calls of this package throw then. */
-export function isMisuse(error: unknown): error is TypeError | RangeError {
+/** Whether arguments were wrong: calls of this package throw these errors. */
+export function isUsageError(error: unknown): error is TypeError | RangeError {
   return error instanceof TypeError || error instanceof RangeError;
 }
