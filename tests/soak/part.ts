@@ -1,9 +1,9 @@
 // Runs the parts of the soak on this runtime: `part.ts SCALE LIMIT [NAME…]`.
 // One line per part, as JSON; status 1 if one failed.
 import process from "node:process";
-import { bun, deno, until } from "../support.ts";
+import { bun, deno, until } from "../support/support.ts";
 import { partsOf } from "./parts.ts";
-import { descriptors } from "./proc.ts";
+import { descriptors } from "../support/proc.ts";
 
 const [scale, limit, ...names] = process.argv.slice(2);
 const here = "Bun" in globalThis ? bun : deno;

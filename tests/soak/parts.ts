@@ -7,7 +7,7 @@ import {
   type Connection,
   type ServeOptions,
 } from "../../mod.ts";
-import { assert, assertEquals } from "../assert.ts";
+import { assert, assertEquals } from "../support/assert.ts";
 import {
   pair,
   pattern,
@@ -17,11 +17,15 @@ import {
   type Transport,
   transports,
   until,
-} from "../support.ts";
+} from "../support/support.ts";
 import { runSequence } from "./model.ts";
-import { memory } from "./proc.ts";
-import { startCutter } from "./peer.ts";
-import { startVictim, type Victim, watch } from "./victim.ts";
+import { memory } from "../support/proc.ts";
+import { startCutter } from "../support/raw_peer.ts";
+import {
+  startVictim,
+  type Victim,
+  watch,
+} from "../support/server_under_test.ts";
 
 /** What a part did, for the report. */
 export type Report = Record<string, number | string>;

@@ -4,8 +4,8 @@ import { spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type Runtime, runtimes } from "../support.ts";
-import { hasProc } from "./proc.ts";
+import { type Runtime, runtimes } from "../support/support.ts";
+import { hasProc } from "../support/proc.ts";
 
 const LONGEST = 10 * 60_000;
 const PART = fileURLToPath(new URL("part.ts", import.meta.url));
