@@ -1,7 +1,7 @@
 // Runs the suite on Bun: the installed one, or else the one from npm.
 import { spawnSync } from "node:child_process";
+import { bun } from "./support/programs.ts";
 import process from "node:process";
-import { bun } from "./support/support.ts";
 
 const [name, ...args] = bun.command;
 const { status } = spawnSync(

@@ -1,10 +1,10 @@
 // The command line: its commands as servers, its help, what it refuses.
 import { describe, it } from "node:test";
-import config from "../../deno.json" with { type: "json" };
 import { connect } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
-import { greetingFlags, serverFlags } from "../../src/cli/server_flags.ts";
 import { pingFlags } from "../../src/cli/plan.ts";
+import { greetingFlags, serverFlags } from "../../src/cli/server_flags.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { recvAll, text } from "../support/bytes.ts";
 import {
   assertIntact,
   assertRefuses,
@@ -15,14 +15,9 @@ import {
   targetIn,
 } from "../support/cli.ts";
 import { freePort, only, options, signal, ways } from "../support/examples.ts";
-import {
-  output,
-  pathOf,
-  recvAll,
-  runtimes,
-  start,
-  text,
-} from "../support/support.ts";
+import { output, runtimes, start } from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+import config from "../../deno.json" with { type: "json" };
 
 const flags = {
   echo: serverFlags("0"),

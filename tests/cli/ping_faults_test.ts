@@ -10,7 +10,7 @@ import {
 } from "../support/cli.ts";
 import { options } from "../support/examples.ts";
 import { notLinux } from "../support/platform.ts";
-import { python, type Runtime, runtimes, start } from "../support/support.ts";
+import { python, type Runtime, runtimes, start } from "../support/programs.ts";
 
 /** An echo server of one connection, with its faults in three places. */
 const stream = (fault: Fault) =>

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
+import { certificates } from "../support/certificates.ts";
 import {
   assertIntact,
   parley,
@@ -10,15 +11,9 @@ import {
   targetIn,
 } from "../support/cli.ts";
 import { freePort, options, signal, streams } from "../support/examples.ts";
-import {
-  bun,
-  certificates,
-  pathOf,
-  python,
-  runtimes,
-  start,
-  until,
-} from "../support/support.ts";
+import { bun, python, runtimes, start } from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const MIB = 1024 * 1024;
 

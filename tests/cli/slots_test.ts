@@ -6,7 +6,7 @@ import { Book, type Event } from "../../src/cli/book.ts";
 import { payload } from "../../src/cli/payload.ts";
 import { Slots } from "../../src/cli/slots.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { concat } from "../support/support.ts";
+import { concat } from "../support/bytes.ts";
 
 const SEED = 1234;
 const MESSAGES = 5;

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
 import { parley, targetIn } from "../support/cli.ts";
 import { options } from "../support/examples.ts";
-import { bun, output, python, runtimes, start } from "../support/support.ts";
+import { bun, output, python, runtimes, start } from "../support/programs.ts";
 
 /** Runs a program on a terminal this wide, and types ^C after a word of it. */
 const TERMINAL = `

@@ -9,18 +9,16 @@ import {
   type ListenOptions,
   SocketError,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import { testContract } from "../support/adapters.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertRejectsWith,
-  behaves,
-  output,
-  pair,
-  portOf,
-  python,
-  recvAll,
-  start,
-  text,
-} from "../support/support.ts";
+} from "../support/assert.ts";
+import { recvAll, text } from "../support/bytes.ts";
+import { output, python, start } from "../support/programs.ts";
+import { pair, portOf } from "../support/transports.ts";
 
 /** What a caller without types may pass. */
 function untyped<T>(options: unknown): T {
@@ -204,7 +202,7 @@ describe("a peer that resets", () => {
   });
 });
 
-behaves("many connections at once keep apart", async (over) => {
+testContract("many connections at once keep apart", async (over) => {
   await using ends = await pair(over);
   const { listener } = ends;
   const serving = (async () => {
@@ -213,7 +211,7 @@ behaves("many connections at once keep apart", async (over) => {
     }
   })();
   await Promise.all(Array.from({ length: 100 }, async (_, i) => {
-    await using conn = await connect(over.connectOptions(listener.addr));
+    await using conn = await over.connect(listener.addr);
     await conn.send(`client ${i}`);
     await conn.closeWrite();
     assertEquals(text(await recvAll(conn)), `client ${i}`);

@@ -1,16 +1,9 @@
 // `pipeTo` at its seams: what was queued before, what an abort leaves.
-import { assertEquals } from "../support/assert.ts";
-import {
-  assertSameBytes,
-  behaves,
-  type Pair,
-  pair,
-  pattern,
-  recvAll,
-  recvExactly,
-  stalled,
-  text,
-} from "../support/support.ts";
+import { testContract } from "../support/adapters.ts";
+import { assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import { type Pair, pair } from "../support/transports.ts";
+import { stalled } from "../support/wait.ts";
 
 /** More than the kernel's buffers take while the peer does not read. */
 const TOO_MUCH = 32 << 20;
@@ -25,23 +18,26 @@ async function pipeToFull(from: Pair, to: Pair): Promise<void> {
   assertEquals(await piped, "stop");
 }
 
-behaves("what is queued goes before what comes meanwhile", async (over) => {
-  await using from = await pair(over);
-  await using to = await pair(over);
-  const data = pattern(8 << 20);
-  // The destination is full, so the queue stays while more comes.
-  const filler = to.client.send(pattern(TOO_MUCH));
-  const first = from.server.recv(1);
-  const sent = from.client.send(data).then(() => from.client.closeWrite());
-  assertEquals((await first)?.length, 1);
-  const piped = from.server.pipeTo(to.client);
-  await stalled(() => from.client.bytesSent);
-  const all = await recvAll(to.server);
-  assertSameBytes(all.subarray(TOO_MUCH), data.subarray(1));
-  await Promise.all([sent, filler, piped]);
-});
+testContract(
+  "what is queued goes before what comes meanwhile",
+  async (over) => {
+    await using from = await pair(over);
+    await using to = await pair(over);
+    const data = pattern(8 << 20);
+    // The destination is full, so the queue stays while more comes.
+    const filler = to.client.send(pattern(TOO_MUCH));
+    const first = from.server.recv(1);
+    const sent = from.client.send(data).then(() => from.client.closeWrite());
+    assertEquals((await first)?.length, 1);
+    const piped = from.server.pipeTo(to.client);
+    await stalled(() => from.client.bytesSent);
+    const all = await recvAll(to.server);
+    assertSameBytes(all.subarray(TOO_MUCH), data.subarray(1));
+    await Promise.all([sent, filler, piped]);
+  },
+);
 
-behaves("pipeTo is through when its destination is", async (over) => {
+testContract("pipeTo is through when its destination is", async (over) => {
   await using from = await pair(over);
   await using to = await pair(over);
   const data = pattern(100_000);
@@ -59,7 +55,7 @@ behaves("pipeTo is through when its destination is", async (over) => {
   await filler;
 });
 
-behaves(
+testContract(
   "an aborted pipeTo to a full destination leaves recv free",
   async (over) => {
     await using from = await pair(over);
@@ -84,7 +80,7 @@ behaves(
   },
 );
 
-behaves(
+testContract(
   "a pipeTo after an aborted one loses and swaps nothing",
   async (over) => {
     await using from = await pair(over);
@@ -105,18 +101,21 @@ behaves(
   },
 );
 
-behaves("a late abort takes nothing from the next recv", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  const stop = new AbortController();
-  await client.send("first");
-  const first = server.recv(5, { signal: stop.signal });
-  const second = first.then(() => {
-    const next = server.recv(6);
-    stop.abort();
-    return next;
-  });
-  assertEquals(text(await first), "first");
-  await client.send("second");
-  assertEquals(text(await second), "second");
-});
+testContract(
+  "a late abort takes nothing from the next recv",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const stop = new AbortController();
+    await client.send("first");
+    const first = server.recv(5, { signal: stop.signal });
+    const second = first.then(() => {
+      const next = server.recv(6);
+      stop.abort();
+      return next;
+    });
+    assertEquals(text(await first), "first");
+    await client.send("second");
+    assertEquals(text(await second), "second");
+  },
+);

@@ -1,22 +1,19 @@
 // What `pipeTo` and the web streams promise.
-import { assert, assertEquals } from "../support/assert.ts";
+import { testContract } from "../support/adapters.ts";
 import {
+  assert,
+  assertEquals,
   assertRejectsWith,
   assertSameBytes,
-  behaves,
-  pair,
-  pattern,
-  recvAll,
-  recvExactly,
-  stalled,
-  text,
-  until,
-} from "../support/support.ts";
+} from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import { pair } from "../support/transports.ts";
+import { stalled, until } from "../support/wait.ts";
 
 /** More than the kernel's buffers take while the peer does not read. */
 const TOO_MUCH = 32 << 20;
 
-behaves(
+testContract(
   "pipeTo relays to the end, both ways, and ends the other",
   async (over) => {
     await using front = await pair(over);
@@ -43,7 +40,7 @@ behaves(
   },
 );
 
-behaves("pipeTo to itself is an echo", async (over) => {
+testContract("pipeTo to itself is an echo", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   const data = pattern(TOO_MUCH);
@@ -53,7 +50,7 @@ behaves("pipeTo to itself is an echo", async (over) => {
   await Promise.all([sent, echoed]);
 });
 
-behaves("pipeTo starts with what is queued already", async (over) => {
+testContract("pipeTo starts with what is queued already", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   await client.send("queued");
@@ -63,7 +60,7 @@ behaves("pipeTo starts with what is queued already", async (over) => {
   assertEquals(text(await recvAll(client)), "ueued");
 });
 
-behaves("pipeTo owns the receiving side", async (over) => {
+testContract("pipeTo owns the receiving side", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   const echoed = server.pipeTo(server);
@@ -74,7 +71,7 @@ behaves("pipeTo owns the receiving side", async (over) => {
   assertEquals(await server.recv(), null);
 });
 
-behaves(
+testContract(
   "pipeTo with preventClose leaves the destination open",
   async (over) => {
     await using from = await pair(over);
@@ -89,7 +86,7 @@ behaves(
   },
 );
 
-behaves(
+testContract(
   "pipeTo holds the source back while the destination is full",
   async (over) => {
     await using from = await pair(over);
@@ -104,7 +101,7 @@ behaves(
   },
 );
 
-behaves(
+testContract(
   "an aborted pipeTo rejects with the reason and loses no byte",
   async (over) => {
     await using from = await pair(over);
@@ -127,59 +124,70 @@ behaves(
   },
 );
 
-behaves("pipeTo aborted in full flow passes every byte once", async (over) => {
-  await using from = await pair(over);
-  await using to = await pair(over);
-  const data = pattern(8 << 20);
-  const sent = from.client.send(data).then(() => from.client.closeWrite());
-  const got = recvAll(to.server);
-  for (let more = true; more;) {
-    const controller = new AbortController();
-    const before = from.server.bytesReceived;
-    const piped = from.server.pipeTo(to.client, {
-      signal: controller.signal,
-      preventClose: true,
-    }).then(() => more = false, (error) => assertEquals(error, "stop"));
-    until(() => !more || from.server.bytesReceived - before > 1 << 20)
-      .then(() => controller.abort("stop"));
-    await piped;
-  }
-  await to.client.closeWrite();
-  await sent;
-  assertSameBytes(await got, data);
-});
+testContract(
+  "pipeTo aborted in full flow passes every byte once",
+  async (over) => {
+    await using from = await pair(over);
+    await using to = await pair(over);
+    const data = pattern(8 << 20);
+    const sent = from.client.send(data).then(() => from.client.closeWrite());
+    const got = recvAll(to.server);
+    for (let more = true; more;) {
+      const controller = new AbortController();
+      const before = from.server.bytesReceived;
+      const piped = from.server.pipeTo(to.client, {
+        signal: controller.signal,
+        preventClose: true,
+      }).then(() => more = false, (error) => assertEquals(error, "stop"));
+      until(() => !more || from.server.bytesReceived - before > 1 << 20)
+        .then(() => controller.abort("stop"));
+      await piped;
+    }
+    await to.client.closeWrite();
+    await sent;
+    assertSameBytes(await got, data);
+  },
+);
 
-behaves("pipeTo to a destination that is closed rejects", async (over) => {
-  await using from = await pair(over);
-  await using to = await pair(over);
-  const piped = from.server.pipeTo(to.client).catch(({ code }) => code);
-  await to.client.close();
-  await from.client.send("nowhere to go");
-  assertEquals(await piped, "EBADF");
-  // The source is not to blame and goes on.
-  await from.client.send("still here");
-  assertEquals(text(await from.server.recv()).slice(0, 5), "still");
-});
+testContract(
+  "pipeTo to a destination that is closed rejects",
+  async (over) => {
+    await using from = await pair(over);
+    await using to = await pair(over);
+    const piped = from.server.pipeTo(to.client).catch(({ code }) => code);
+    await to.client.close();
+    await from.client.send("nowhere to go");
+    assertEquals(await piped, "EBADF");
+    // The source is not to blame and goes on.
+    await from.client.send("still here");
+    assertEquals(text(await from.server.recv()).slice(0, 5), "still");
+  },
+);
 
-behaves("close during pipeTo rejects it with EBADF", async (over) => {
+testContract("close during pipeTo rejects it with EBADF", async (over) => {
   await using ends = await pair(over);
   const piped = ends.server.pipeTo(ends.server).catch(({ code }) => code);
   await ends.server.close();
   assertEquals(await piped, "EBADF");
 });
 
-behaves("readable and writable carry the same bytes", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  const data = pattern(5_000_000);
-  const echoed = server.readable.pipeTo(server.writable);
-  const sent = new Blob([data]).stream().pipeTo(client.writable);
-  const got = new Uint8Array(await new Response(client.readable).arrayBuffer());
-  assertSameBytes(got, data);
-  await Promise.all([echoed, sent]);
-});
+testContract(
+  "readable and writable carry the same bytes",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const data = pattern(5_000_000);
+    const echoed = server.readable.pipeTo(server.writable);
+    const sent = new Blob([data]).stream().pipeTo(client.writable);
+    const got = new Uint8Array(
+      await new Response(client.readable).arrayBuffer(),
+    );
+    assertSameBytes(got, data);
+    await Promise.all([echoed, sent]);
+  },
+);
 
-behaves("readable reads when asked, not ahead", async (over) => {
+testContract("readable reads when asked, not ahead", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   const reader = server.readable.getReader();
@@ -189,7 +197,7 @@ behaves("readable reads when asked, not ahead", async (over) => {
   assertEquals(text(await server.recv()), "one");
 });
 
-behaves("cancelling readable leaves sending alone", async (over) => {
+testContract("cancelling readable leaves sending alone", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   const reader = server.readable.getReader();
@@ -201,7 +209,7 @@ behaves("cancelling readable leaves sending alone", async (over) => {
   assertEquals(text(await recvAll(client)), "bye");
 });
 
-behaves("aborting writable closes the connection", async (over) => {
+testContract("aborting writable closes the connection", async (over) => {
   await using ends = await pair(over);
   await ends.client.writable.abort("enough");
   await assertRejectsWith("EBADF", () => ends.client.recv());

@@ -1,59 +1,73 @@
 // What `recv` promises.
 import process from "node:process";
-import { connect, type Connection, listen } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import type { Connection } from "../../mod.ts";
+import { testContract } from "../support/adapters.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertRejectsWith,
   assertSameBytes,
-  behaves,
+} from "../support/assert.ts";
+import {
   concat,
-  type Pair,
-  pair,
   pattern,
   recvAll,
   recvExactly,
-  stalled,
   text,
-} from "../support/support.ts";
+} from "../support/bytes.ts";
+import { type Pair, pair } from "../support/transports.ts";
+import { stalled } from "../support/wait.ts";
 
-behaves("recv returns bytes as they come, then null for ever", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  await client.send("hello");
-  assertEquals(text(await server.recv()), "hello");
-  await client.closeWrite();
-  assertEquals(await server.recv(), null);
-  assertEquals(await server.recv(), null);
-});
+testContract(
+  "recv returns bytes as they come, then null for ever",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    await client.send("hello");
+    assertEquals(text(await server.recv()), "hello");
+    await client.closeWrite();
+    assertEquals(await server.recv(), null);
+    assertEquals(await server.recv(), null);
+  },
+);
 
-behaves("recv returns at most maxBytes and keeps the rest", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  await client.send("hello world");
-  await client.closeWrite();
-  assertEquals(text(await recvExactly(server, 11)), "hello world");
-  await using again = await pair(over);
-  await again.client.send("abcdef");
-  await again.client.closeWrite();
-  const one = await again.server.recv(1);
-  assertEquals(text(one), "a");
-  assertEquals(text(await recvAll(again.server)), "bcdef");
-});
+testContract(
+  "recv returns at most maxBytes and keeps the rest",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    await client.send("hello world");
+    await client.closeWrite();
+    assertEquals(text(await recvExactly(server, 11)), "hello world");
+    await using again = await pair(over);
+    await again.client.send("abcdef");
+    await again.client.closeWrite();
+    const one = await again.server.recv(1);
+    assertEquals(text(one), "a");
+    assertEquals(text(await recvAll(again.server)), "bcdef");
+  },
+);
 
-behaves("recv returns 65536 bytes at most unless asked", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  const sent = client.send(pattern(4_000_000)).then(() => client.closeWrite());
-  let total = 0;
-  for (let data; (data = await server.recv()) !== null;) {
-    assert(data.length > 0 && data.length <= 65536, `${data.length} bytes`);
-    total += data.length;
-  }
-  assertEquals(total, 4_000_000);
-  await sent;
-});
+testContract(
+  "recv returns 65536 bytes at most unless asked",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const sent = client.send(pattern(4_000_000)).then(() =>
+      client.closeWrite()
+    );
+    let total = 0;
+    for (let data; (data = await server.recv()) !== null;) {
+      assert(data.length > 0 && data.length <= 65536, `${data.length} bytes`);
+      total += data.length;
+    }
+    assertEquals(total, 4_000_000);
+    await sent;
+  },
+);
 
-behaves(
+testContract(
   "what recv returned is the caller's to keep and change",
   async (over) => {
     await using ends = await pair(over);
@@ -72,14 +86,17 @@ behaves(
   },
 );
 
-behaves("recv refuses a maxBytes that is no positive integer", async (over) => {
-  await using ends = await pair(over);
-  for (const maxBytes of [0, -1, 1.5, NaN]) {
-    await assertRejects(() => ends.client.recv(maxBytes), RangeError);
-  }
-});
+testContract(
+  "recv refuses a maxBytes that is no positive integer",
+  async (over) => {
+    await using ends = await pair(over);
+    for (const maxBytes of [0, -1, 1.5, NaN]) {
+      await assertRejects(() => ends.client.recv(maxBytes), RangeError);
+    }
+  },
+);
 
-behaves("wrong arguments reject, they do not throw", async (over) => {
+testContract("wrong arguments reject, they do not throw", async (over) => {
   await using ends = await pair(over);
   const signal = {} as AbortSignal;
   const { client, server, listener } = ends;
@@ -99,7 +116,7 @@ behaves("wrong arguments reject, they do not throw", async (over) => {
   assertEquals(text(await client.recv()), "x");
 });
 
-behaves("a second recv at a time is EBUSY", async (over) => {
+testContract("a second recv at a time is EBUSY", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   const first = server.recv();
@@ -108,19 +125,22 @@ behaves("a second recv at a time is EBUSY", async (over) => {
   assertEquals(text(await first), "x");
 });
 
-behaves("an aborted recv rejects with the signal's reason", async (over) => {
-  await using ends = await pair(over);
-  const { server } = ends;
-  const reason = new Error("Enough");
-  const controller = new AbortController();
-  const waiting = server.recv(10, { signal: controller.signal });
-  controller.abort(reason);
-  assertEquals(await waiting.catch((error) => error), reason);
-  const late = server.recv(10, { signal: AbortSignal.abort(reason) });
-  assertEquals(await late.catch((error) => error), reason);
-});
+testContract(
+  "an aborted recv rejects with the signal's reason",
+  async (over) => {
+    await using ends = await pair(over);
+    const { server } = ends;
+    const reason = new Error("Enough");
+    const controller = new AbortController();
+    const waiting = server.recv(10, { signal: controller.signal });
+    controller.abort(reason);
+    assertEquals(await waiting.catch((error) => error), reason);
+    const late = server.recv(10, { signal: AbortSignal.abort(reason) });
+    assertEquals(await late.catch((error) => error), reason);
+  },
+);
 
-behaves("an aborted recv loses no byte", async (over) => {
+testContract("an aborted recv loses no byte", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   const data = pattern(200_000);
@@ -147,27 +167,30 @@ behaves("an aborted recv loses no byte", async (over) => {
   assertSameBytes(got.subarray(0, length), data);
 });
 
-behaves("an abort after the bytes came changes nothing", async (over) => {
-  await using ends = await pair(over);
-  const controller = new AbortController();
-  await ends.client.send("kept");
-  const data = await ends.server.recv(10, { signal: controller.signal });
-  controller.abort();
-  assertEquals(text(data), "kept");
-  await ends.client.send("next");
-  assertEquals(text(await ends.server.recv()), "next");
-});
+testContract(
+  "an abort after the bytes came changes nothing",
+  async (over) => {
+    await using ends = await pair(over);
+    const controller = new AbortController();
+    await ends.client.send("kept");
+    const data = await ends.server.recv(10, { signal: controller.signal });
+    controller.abort();
+    assertEquals(text(data), "kept");
+    await ends.client.send("next");
+    assertEquals(text(await ends.server.recv()), "next");
+  },
+);
 
-behaves("bytes that came before recv wait for it", async (over) => {
-  await using listener = await listen(over.listenOptions());
-  await using client = await connect(over.connectOptions(listener.addr));
+testContract("bytes that came before recv wait for it", async (over) => {
+  await using listener = await over.listen();
+  await using client = await over.connect(listener.addr);
   await client.send("early");
   await client.closeWrite();
   await using server = await listener.accept();
   assertEquals(text(await recvAll(server)), "early");
 });
 
-behaves("small receives take no large buffers", async (over) => {
+testContract("small receives take no large buffers", async (over) => {
   const external = () => process.memoryUsage().external;
   const pairs: Pair[] = [];
   await using _closed = {
@@ -187,7 +210,7 @@ behaves("small receives take no large buffers", async (over) => {
   assert(grown < 4 * 1024 * 1024, `${grown} bytes for 6,400`);
 });
 
-behaves("a peer is held back while nobody receives", async (over) => {
+testContract("a peer is held back while nobody receives", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   // More than the kernel's buffers hold on any transport.
@@ -201,7 +224,7 @@ behaves("a peer is held back while nobody receives", async (over) => {
   await sent;
 });
 
-behaves("counters show what was received and sent", async (over) => {
+testContract("counters show what was received and sent", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   await client.send(new Uint8Array(1000));

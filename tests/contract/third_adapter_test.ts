@@ -17,15 +17,14 @@ import type {
 import { BaseConnection } from "../../src/net/socket_connection.ts";
 import { fault } from "../../src/net/socket_error.ts";
 import { BaseListener } from "../../src/net/socket_listener.ts";
-import { assert, assertEquals } from "../support/assert.ts";
 import {
+  assert,
+  assertEquals,
   assertRejectsWith,
   assertSameBytes,
-  pattern,
-  portOf,
-  recvAll,
-  text,
-} from "../support/support.ts";
+} from "../support/assert.ts";
+import { pattern, recvAll, text } from "../support/bytes.ts";
+import { portOf } from "../support/transports.ts";
 
 function tcp(hostname = "", port = 0): Address {
   return { transport: "tcp", hostname, port };

@@ -1,17 +1,11 @@
 // Ports shared by several listeners.
 import { describe, it } from "node:test";
 import { connect, formatAddress, listen } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { recvAll, text } from "../support/bytes.ts";
 import { signal } from "../support/examples.ts";
 import { noSharedPorts } from "../support/platform.ts";
-import {
-  assertRejectsWith,
-  recvAll,
-  type Runtime,
-  runtimes,
-  start,
-  text,
-} from "../support/support.ts";
+import { type Runtime, runtimes, start } from "../support/programs.ts";
 
 const options = { timeout: 60_000, skip: noSharedPorts() };
 

@@ -4,14 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Connection } from "../../mod.ts";
 import { assertEquals } from "../support/assert.ts";
-import {
-  bun,
-  deno,
-  folder,
-  output,
-  recvExactly,
-  text,
-} from "../support/support.ts";
+import { recvExactly, text } from "../support/bytes.ts";
+import { folder } from "../support/folder.ts";
+import { bun, deno, output } from "../support/programs.ts";
 
 /** The folder of this repository. */
 export const root = fileURLToPath(new URL("../../", import.meta.url));

@@ -7,6 +7,15 @@ import { describe, it } from "node:test";
 import { connect } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import {
+  freePort,
+  options as bounded,
+  ready,
+  signal,
+} from "../support/examples.ts";
+import { folder } from "../support/folder.ts";
+import { noPosix } from "../support/platform.ts";
+import { output, start } from "../support/programs.ts";
+import {
   answers,
   directives,
   file,
@@ -17,14 +26,6 @@ import {
   stages,
   yaml,
 } from "./deploy.ts";
-import {
-  freePort,
-  options as bounded,
-  ready,
-  signal,
-} from "../support/examples.ts";
-import { noPosix } from "../support/platform.ts";
-import { folder, output, start } from "../support/support.ts";
 
 const options = { ...bounded, skip: noPosix() };
 

@@ -10,6 +10,7 @@ import {
   SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { recvAll, recvExactly, text } from "../support/bytes.ts";
 import {
   assertFails,
   assertPrints,
@@ -21,15 +22,7 @@ import {
   signal,
   signalled,
 } from "../support/examples.ts";
-import {
-  output,
-  python,
-  recvAll,
-  recvExactly,
-  runtimes,
-  start,
-  text,
-} from "../support/support.ts";
+import { output, python, runtimes, start } from "../support/programs.ts";
 
 /** Connects to an echo server, and knows that it has accepted. */
 async function accepted(port: number): Promise<Connection> {

@@ -8,7 +8,7 @@ import {
   SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { answers, file, here, read, root, stages } from "./deploy.ts";
+import { recvAll, text } from "../support/bytes.ts";
 import {
   freePort,
   options,
@@ -17,7 +17,9 @@ import {
   signal,
 } from "../support/examples.ts";
 import { noPosix } from "../support/platform.ts";
-import { output, recvAll, start, text, until } from "../support/support.ts";
+import { output, start } from "../support/programs.ts";
+import { until } from "../support/wait.ts";
+import { answers, file, here, read, root, stages } from "./deploy.ts";
 
 const noHaproxy = spawnSync("haproxy", ["-v"]).status !== 0 &&
   "There is no haproxy";

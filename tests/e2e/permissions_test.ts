@@ -1,6 +1,7 @@
 // What the examples need of Deno's permissions: that, and nothing more.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
+import { certificates } from "../support/certificates.ts";
 import {
   assertFails,
   assertPrints,
@@ -18,13 +19,8 @@ import {
   ways,
 } from "../support/examples.ts";
 import { noPosix } from "../support/platform.ts";
-import {
-  certificates,
-  deno,
-  output,
-  pathOf,
-  start,
-} from "../support/support.ts";
+import { deno, output, start } from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
 
 const options = { ...bounded, skip: noPosix() };
 

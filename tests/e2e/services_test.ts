@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bind, connect, type Connection } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
 import {
   assertFails,
   command,
@@ -14,19 +15,9 @@ import {
   streams,
   way,
 } from "../support/examples.ts";
-import {
-  assertSameBytes,
-  output,
-  pattern,
-  portOf,
-  python,
-  recvAll,
-  recvExactly,
-  runtimes,
-  start,
-  text,
-  until,
-} from "../support/support.ts";
+import { output, python, runtimes, start } from "../support/programs.ts";
+import { portOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const MIB = 1024 * 1024;
 

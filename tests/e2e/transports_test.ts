@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { bind, connect, type ConnectOptions } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, text } from "../support/bytes.ts";
+import { certificates } from "../support/certificates.ts";
 import {
   assertFails,
   assertPrints,
@@ -20,21 +22,16 @@ import {
   way,
   ways,
 } from "../support/examples.ts";
+import { folder } from "../support/folder.ts";
 import { largestDatagram } from "../support/platform.ts";
 import {
-  assertSameBytes,
   bun,
-  certificates,
   deno,
-  folder,
-  pathOf,
-  pattern,
-  recvAll,
   type Runtime,
   runtimes,
   start,
-  text,
-} from "../support/support.ts";
+} from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
 
 /** What these answer to a word and an end; nothing is a pattern of silence. */
 const answers: Record<string, RegExp> = {
@@ -224,7 +221,7 @@ describe("a datagram that nobody answers", () => {
 });
 
 if (certificates !== undefined) {
-  const { caFile, certFile, keyFile } = certificates;
+  const { caFile, caKeyFile, certFile, keyFile } = certificates;
   for (const runtime of runtimes) {
     const command = (name: string, ...args: string[]) =>
       commandOf(runtime, name, ...args);
@@ -245,7 +242,7 @@ if (certificates !== undefined) {
           assertFails(files(certFile, folder), "EISDIR"),
           assertFails(files(keyFile, keyFile), "tls.cert"),
           assertFails(files(certFile, certFile), "EPROTO"),
-          assertFails(files(certFile, join(folder, "ca.key")), "EPROTO"),
+          assertFails(files(certFile, caKeyFile), "EPROTO"),
           assertFails(client("--ca", missing), missing),
           assertFails(client("--ca", keyFile), "tls.caCerts"),
         ]);

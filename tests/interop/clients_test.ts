@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
+import { certificates } from "../support/certificates.ts";
 import {
   options,
   serve,
@@ -13,13 +14,12 @@ import {
 } from "../support/examples.ts";
 import { largestDatagram } from "../support/platform.ts";
 import {
-  certificates,
   output,
   type Program,
   python,
   runtimes,
   start,
-} from "../support/support.ts";
+} from "../support/programs.ts";
 
 // Fewer than `createInterface` holds before it stops the program's output.
 const lines = Array.from(

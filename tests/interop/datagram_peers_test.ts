@@ -1,21 +1,14 @@
 // Other people's programs over UDP; Deno's permissions and back ends.
 import { spawnSync } from "node:child_process";
-import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { bind, type SocketErrorCode } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
-import { largestDatagram } from "../support/platform.ts";
-import {
-  assertSameBytes,
-  deno,
-  output,
-  pattern,
-  python,
-  start,
-  text,
-} from "../support/support.ts";
-import { deadPort, native, onDeno, perFamily } from "../support/udp.ts";
+import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, text } from "../support/bytes.ts";
+import { largestDatagram, onDeno } from "../support/platform.ts";
+import { deno, output, python, start } from "../support/programs.ts";
+import { deadPort, native, perFamily } from "../support/udp.ts";
+import process from "node:process";
 
 perFamily("Python is a peer, both ways", async (hostname) => {
   const family = hostname === "::1" ? "socket.AF_INET6" : "socket.AF_INET";

@@ -13,28 +13,19 @@ import {
   serve,
   type ServeOptions,
 } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import { certificates } from "../support/certificates.ts";
 import {
   freePort,
   serve as serveExample,
   signal,
   way,
 } from "../support/examples.ts";
-import {
-  assertSameBytes,
-  certificates,
-  folder,
-  pathOf,
-  pattern,
-  portOf,
-  type Program,
-  recvAll,
-  recvExactly,
-  runtimes,
-  start,
-  text,
-  until,
-} from "../support/support.ts";
+import { folder } from "../support/folder.ts";
+import { type Program, runtimes, start } from "../support/programs.ts";
+import { pathOf, portOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const installed = spawnSync("haproxy", ["-v"]).status === 0;
 if (!installed) console.log("No haproxy, so the tests with it are skipped");

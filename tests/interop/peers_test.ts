@@ -3,22 +3,18 @@
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { connect, type Connection, serveEcho } from "../../mod.ts";
-import { assertEquals } from "../support/assert.ts";
+import { assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
 import { command, options } from "../support/examples.ts";
 import {
-  assertSameBytes,
   output,
-  pattern,
-  portOf,
   type Program,
   python,
-  recvAll,
-  recvExactly,
   type Runtime,
   runtimes,
   start,
-  text,
-} from "../support/support.ts";
+} from "../support/programs.ts";
+import { portOf } from "../support/transports.ts";
 
 function serving(runtime: Runtime, name: string, ...args: string[]): Program {
   return start(command(runtime, name, "--port", "0", ...args));

@@ -4,22 +4,19 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type Connection, listen, type Listener } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
-import type { Certificates } from "../support/certificates.ts";
 import {
+  assert,
+  assertEquals,
   assertRejectsWith,
   assertSameBytes,
-  folder,
-  pattern,
-  portOf,
-  python,
-  recvAll,
-  recvExactly,
-  runtimes,
-  start,
-  text,
-} from "../support/support.ts";
-import { itIsSo, onBun } from "../support/tls.ts";
+} from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import type { Certificates } from "../support/certificates.ts";
+import { folder } from "../support/folder.ts";
+import { onBun } from "../support/platform.ts";
+import { python, runtimes, start } from "../support/programs.ts";
+import { testTls } from "../support/tls.ts";
+import { portOf } from "../support/transports.ts";
 
 /** Echoes to one client. */
 async function echoOnce(listener: Listener): Promise<void> {
@@ -27,7 +24,7 @@ async function echoOnce(listener: Listener): Promise<void> {
   await conn.pipeTo(conn);
 }
 
-itIsSo("openssl s_client talks to a listener", async (made) => {
+testTls("openssl s_client talks to a listener", async (made) => {
   const tls = { ...made.server, alpnProtocols: ["parley"] };
   await using listener = await listen({ port: 0, tls });
   await using client = start([
@@ -50,7 +47,7 @@ itIsSo("openssl s_client talks to a listener", async (made) => {
 });
 
 for (const version of ["TLSv1_2", "TLSv1_3"]) {
-  itIsSo(`Python half-closes ${version} by unwrap`, async (made) => {
+  testTls(`Python half-closes ${version} by unwrap`, async (made) => {
     await using listener = await listen({ port: 0, tls: made.server });
     const script = `
 import ssl
@@ -109,7 +106,7 @@ ${act}`;
   return python(script, made.certFile, made.keyFile);
 }
 
-itIsSo("a connect reaches Python's ssl", async (made) => {
+testTls("a connect reaches Python's ssl", async (made) => {
   await using server = start(pythonServer(
     made,
     `
@@ -152,7 +149,7 @@ raw.shutdown(socket.SHUT_WR)
 sys.stdin.read()
 `;
 
-itIsSo("a server's FIN without close_notify", async (made) => {
+testTls("a server's FIN without close_notify", async (made) => {
   await using server = start(pythonServer(made, CUT));
   const port = Number(await server.line());
   await using conn = await connect({ port, tls: { caCerts: [made.ca] } });
@@ -160,7 +157,7 @@ itIsSo("a server's FIN without close_notify", async (made) => {
   await assertCut(conn);
 });
 
-itIsSo("a client's FIN without close_notify", async (made) => {
+testTls("a client's FIN without close_notify", async (made) => {
   await using listener = await listen({ port: 0, tls: made.server });
   const script = `
 import ssl
@@ -187,7 +184,7 @@ function program(name: string, source: string): string {
 }
 
 for (const { name, command } of runtimes) {
-  itIsSo(`a server on ${name} echoes 64 MiB`, async ({ ca, server }) => {
+  testTls(`a server on ${name} echoes 64 MiB`, async ({ ca, server }) => {
     const path = program(
       "tls_server.ts",
       `import { listen } from ${MOD};
@@ -218,7 +215,7 @@ await listener.close();`,
     assertEquals((await peer.ended).status, 0);
   });
 
-  itIsSo(`a client on ${name} gets 64 MiB back`, async ({ ca, server }) => {
+  testTls(`a client on ${name} gets 64 MiB back`, async ({ ca, server }) => {
     await using listener = await listen({ port: 0, tls: server });
     const path = program(
       "tls_client.ts",

@@ -14,11 +14,12 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import config from "../../deno.json" with { type: "json" };
 import { assert, assertEquals } from "../support/assert.ts";
 import { cli, targetIn } from "../support/cli.ts";
 import { options, signal } from "../support/examples.ts";
-import { bun, deno, folder, output, start } from "../support/support.ts";
+import { folder } from "../support/folder.ts";
+import { bun, deno, output, start } from "../support/programs.ts";
+import config from "../../deno.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const { name, version } = config;

@@ -2,9 +2,9 @@
 // Deno, tested by the suite on Deno, and as an npm package, by the one on Bun.
 import { spawnSync } from "node:child_process";
 import { join, relative } from "node:path";
-import process from "node:process";
 import { describe, it } from "node:test";
 import { assertEquals } from "../support/assert.ts";
+import { bun } from "../support/programs.ts";
 import {
   denoCommand,
   entryFiles,
@@ -16,7 +16,7 @@ import {
   runAlone,
   write,
 } from "./consumer/project.ts";
-import { bun } from "../support/support.ts";
+import process from "node:process";
 
 const options = { timeout: 60_000 };
 const SAID = "Hello, \nworld\n";

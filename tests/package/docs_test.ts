@@ -4,8 +4,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
-import { bun, deno, folder, output } from "../support/support.ts";
-import { onBun } from "../support/tls.ts";
+import { folder } from "../support/folder.ts";
+import { onBun } from "../support/platform.ts";
+import { bun, deno, output } from "../support/programs.ts";
 
 const options = { timeout: 120_000 };
 const root = new URL("../../", import.meta.url);

@@ -5,6 +5,9 @@ import { it } from "node:test";
 import { type Address, connect, formatAddress, serve } from "../../mod.ts";
 import { parseProxyHeader } from "../../src/net/proxy_protocol/header.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { concat, recvAll, text } from "../support/bytes.ts";
+import { descriptors, hasProc } from "../support/proc.ts";
+import { until } from "../support/wait.ts";
 import {
   bytesOf,
   dice,
@@ -15,8 +18,6 @@ import {
   SIGNATURE,
 } from "./headers.ts";
 import { read } from "./reader.ts";
-import { descriptors, hasProc } from "../support/proc.ts";
-import { concat, recvAll, text, until } from "../support/support.ts";
 
 /** Another one for each run; PARLEY_SEED repeats a sequence that failed. */
 const SEED = Number(process.env.PARLEY_SEED ?? Date.now() % 1_000_000_000);

@@ -2,6 +2,7 @@
 import { describe, it } from "node:test";
 import { parseProxyHeader } from "../../src/net/proxy_protocol/header.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { concat } from "../support/bytes.ts";
 import {
   addresses,
   blankSum,
@@ -19,7 +20,6 @@ import {
   unix,
   vector,
 } from "./headers.ts";
-import { concat } from "../support/support.ts";
 
 const V4 = addresses([203, 0, 113, 7], [198, 51, 100, 1], 51000, 443);
 const FROM_V4: Endpoints = {

@@ -1,7 +1,7 @@
 // What the tests of the PROXY protocol share: a writer of headers, valid ones and
 // others.
 import type { Address, NetAddress, UnixAddress } from "../../mod.ts";
-import { concat } from "../support/support.ts";
+import { concat } from "../support/bytes.ts";
 
 export interface Endpoints {
   source: Address;

@@ -1,11 +1,11 @@
 // How IP addresses are read, written and found in networks.
 import { isIPv4, isIPv6 } from "node:net";
-import process from "node:process";
 import { describe, it } from "node:test";
 import { formatIp, parseIp, parseNetwork } from "../../src/ip.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { dice, randomIpv6 } from "./headers.ts";
 import { canonical } from "./reader.ts";
+import process from "node:process";
 
 /** Another one for each run; PARLEY_SEED repeats a sequence that failed. */
 const SEED = Number(process.env.PARLEY_SEED ?? Date.now() % 1_000_000_000);

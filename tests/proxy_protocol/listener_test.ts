@@ -7,31 +7,24 @@ import {
   listen,
   serve,
 } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { concat, recvExactly, text } from "../support/bytes.ts";
+import { output, python } from "../support/programs.ts";
+import { portOf, type Transport } from "../support/transports.ts";
+import { bytesOf } from "./headers.ts";
 import {
   assertTurnedAway,
-  behaves,
   HEADER,
   HEADERS,
   options,
   proxied,
   proxy,
   SOURCE,
+  testBehindProxy,
 } from "./proxied.ts";
-import { bytesOf } from "./headers.ts";
-import {
-  assertRejectsWith,
-  concat,
-  output,
-  portOf,
-  python,
-  recvExactly,
-  text,
-  type Transport,
-} from "../support/support.ts";
 
-behaves("a header cut short is none", async (over) => {
-  await using listener = await listen(over.listenOptions());
+testBehindProxy("a header cut short is none", async (over) => {
+  await using listener = await over.listen();
   const accepted = listener.accept();
   for (const header of HEADERS) {
     await Promise.all(Array.from(header, async (_, length) => {
@@ -48,10 +41,10 @@ behaves("a header cut short is none", async (over) => {
   assertEquals(conn.remoteAddr, SOURCE);
 });
 
-behaves(
+testBehindProxy(
   "silent proxies hold up nobody, and accepts keep order",
   async (over) => {
-    await using listener = await listen(over.listenOptions());
+    await using listener = await over.listen();
     const order: number[] = [];
     const accepts = [0, 1, 2].map((i) =>
       listener.accept().then((conn) => {
@@ -70,25 +63,28 @@ behaves(
   },
 );
 
-behaves("512 silent ones are too many: the oldest goes", async (over) => {
-  await using listener = await listen(over.listenOptions());
-  const accepted = listener.accept();
-  const silent: Connection[] = [];
-  for (let i = 0; i < 511; i++) silent.push(await proxy(over, listener));
-  await using _honest = await proxy(over, listener, HEADER);
-  await using conn = await accepted;
-  assertEquals(conn.remoteAddr, SOURCE);
-  await assertTurnedAway(silent[0]);
-  // The second still has time.
-  await silent[1].send(HEADER);
-  await using second = await listener.accept();
-  assertEquals(second.remoteAddr, SOURCE);
-  for (const client of silent) await client.close();
-});
+testBehindProxy(
+  "512 silent ones are too many: the oldest goes",
+  async (over) => {
+    await using listener = await over.listen();
+    const accepted = listener.accept();
+    const silent: Connection[] = [];
+    for (let i = 0; i < 511; i++) silent.push(await proxy(over, listener));
+    await using _honest = await proxy(over, listener, HEADER);
+    await using conn = await accepted;
+    assertEquals(conn.remoteAddr, SOURCE);
+    await assertTurnedAway(silent[0]);
+    // The second still has time.
+    await silent[1].send(HEADER);
+    await using second = await listener.accept();
+    assertEquals(second.remoteAddr, SOURCE);
+    for (const client of silent) await client.close();
+  },
+);
 
 /** When a proxy that began its header, and said no more, was cut. */
 async function overslept(over: Transport): Promise<number> {
-  await using listener = await listen(over.listenOptions());
+  await using listener = await over.listen();
   const accepted = listener.accept();
   const started = performance.now();
   await using slow = await proxy(over, listener, HEADER.subarray(0, 10));
@@ -105,8 +101,8 @@ const oversleeping = Promise.all(proxied.map(overslept));
 // The test that awaits it reports it.
 oversleeping.catch(() => {});
 
-behaves("an aborted accept loses no connection", async (over) => {
-  await using listener = await listen(over.listenOptions());
+testBehindProxy("an aborted accept loses no connection", async (over) => {
+  await using listener = await over.listen();
   for (const first of [HEADER.length, 5]) {
     const controller = new AbortController();
     const reason = new Error("Enough");
@@ -123,28 +119,31 @@ behaves("an aborted accept loses no connection", async (over) => {
   }
 });
 
-behaves("connections wait to be accepted with what was sent", async (over) => {
-  await using listener = await listen(over.listenOptions());
-  const clients: Connection[] = [];
-  for (let i = 0; i < 20; i++) {
-    const says = concat([HEADERS[i % 2], bytesOf(`I am ${i}`)]);
-    clients.push(await proxy(over, listener, says));
-  }
-  const said = new Set<string>();
-  for (const client of clients) {
-    await using conn = await listener.accept();
-    await client.closeWrite();
-    said.add(text(await conn.recv()));
-  }
-  assertEquals(said, new Set(clients.map((_, i) => `I am ${i}`)));
-  for (const client of clients) await client.close();
-});
+testBehindProxy(
+  "connections wait to be accepted with what was sent",
+  async (over) => {
+    await using listener = await over.listen();
+    const clients: Connection[] = [];
+    for (let i = 0; i < 20; i++) {
+      const says = concat([HEADERS[i % 2], bytesOf(`I am ${i}`)]);
+      clients.push(await proxy(over, listener, says));
+    }
+    const said = new Set<string>();
+    for (const client of clients) {
+      await using conn = await listener.accept();
+      await client.closeWrite();
+      said.add(text(await conn.recv()));
+    }
+    assertEquals(said, new Set(clients.map((_, i) => `I am ${i}`)));
+    for (const client of clients) await client.close();
+  },
+);
 
-behaves(
+testBehindProxy(
   "close is EBADF, ends what is under way, spares others",
   async (over) => {
     for (let i = 0; i < 5; i++) {
-      const listener = await listen(over.listenOptions());
+      const listener = await over.listen();
       const first = listener.accept();
       await using served = await proxy(over, listener, HEADER);
       await using conn = await first;
@@ -166,7 +165,7 @@ behaves(
       const codes = await Promise.all(pending);
       assertEquals(codes.slice(1), ["EBADF", "EBADF"]);
       await assertRejectsWith("EBADF", () => listener.accept());
-      await using again = await listen(over.listenOptions(listener.addr));
+      await using again = await over.listen(listener.addr);
       assertEquals(again.addr, listener.addr);
       await served.send("alive");
       assertEquals(text(await conn.recv()), "alive");
@@ -174,20 +173,23 @@ behaves(
   },
 );
 
-behaves("close closes what was introduced and not accepted", async (over) => {
-  const listener = await listen(over.listenOptions());
-  const stop = new AbortController();
-  const aborted = listener.accept({ signal: stop.signal }).catch(() => {});
-  await using client = await proxy(over, listener, HEADER.subarray(0, 1));
-  stop.abort();
-  await aborted;
-  await client.send(HEADER.subarray(1));
-  await listener.close();
-  await assertTurnedAway(client);
-});
+testBehindProxy(
+  "close closes what was introduced and not accepted",
+  async (over) => {
+    const listener = await over.listen();
+    const stop = new AbortController();
+    const aborted = listener.accept({ signal: stop.signal }).catch(() => {});
+    await using client = await proxy(over, listener, HEADER.subarray(0, 1));
+    stop.abort();
+    await aborted;
+    await client.send(HEADER.subarray(1));
+    await listener.close();
+    await assertTurnedAway(client);
+  },
+);
 
-behaves("a for await ends with the listener", async (over) => {
-  const listener = await listen(over.listenOptions());
+testBehindProxy("a for await ends with the listener", async (over) => {
+  const listener = await over.listen();
   const hosts: Address[] = [];
   const ended = (async () => {
     for await (const conn of listener) {

@@ -1,13 +1,14 @@
 // What the tests of listeners behind proxies share: where they are, what a proxy
 // says to them, and how they turn one away.
-import { describe, it } from "node:test";
-import {
-  connect,
-  type Connection,
-  type Listener,
-  type ListenOptions,
-} from "../../mod.ts";
+import type { Connection, Listener, ListenOptions } from "../../mod.ts";
 import { assert } from "../support/assert.ts";
+import { recvAll, text } from "../support/bytes.ts";
+import {
+  testEachTransport,
+  type Transport,
+  transport,
+  transportOptions,
+} from "../support/transports.ts";
 import {
   addresses,
   blankSum,
@@ -19,22 +20,18 @@ import {
   tcp,
   vector,
 } from "./headers.ts";
-import {
-  recvAll,
-  text,
-  type Transport,
-  transports,
-} from "../support/support.ts";
 
 export const options = { timeout: 30_000 };
 
 /** The transports that can be behind a proxy. */
-export const proxied: Transport[] = transports
+export const proxied: Transport[] = transportOptions
   .filter(({ name }) => name !== "TLS")
-  .map((transport) => ({
-    ...transport,
-    listenOptions: (at) => behindProxy(transport.listenOptions(at)),
-  }));
+  .map((options) =>
+    transport({
+      ...options,
+      listenOptions: (at) => behindProxy(options.listenOptions(at)),
+    })
+  );
 
 function behindProxy(place: ListenOptions): ListenOptions {
   return place.transport === "unix"
@@ -42,14 +39,12 @@ function behindProxy(place: ListenOptions): ListenOptions {
     : { ...place, proxyProtocol: { trustedProxies: ["127.0.0.1", "::1"] } };
 }
 
-/** Declares a behaviour once, and tests it over every one of them. */
-export function behaves(
+/** Tests a behaviour over every transport that can be behind a proxy. */
+export function testBehindProxy(
   behaviour: string,
   test: (over: Transport) => Promise<void>,
 ): void {
-  describe(behaviour, () => {
-    for (const over of proxied) it(over.name, options, () => test(over));
-  });
+  testEachTransport(behaviour, test, proxied);
 }
 
 export const SOURCE = tcp("203.0.113.7", 51000);
@@ -67,7 +62,7 @@ export async function proxy(
   listener: Pick<Listener, "addr">,
   ...says: Uint8Array[]
 ): Promise<Connection> {
-  const conn = await connect(over.connectOptions(listener.addr));
+  const conn = await over.connect(listener.addr);
   for (const bytes of says) await conn.send(bytes);
   return conn;
 }

@@ -18,90 +18,99 @@ import {
   serveGreeting,
   type ServeGreetingOptions,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertRejectsWith,
+  untyped,
+} from "../support/assert.ts";
+import { recvAll, recvExactly, text } from "../support/bytes.ts";
+import { exchange } from "../support/servers.ts";
+import { testTls } from "../support/tls.ts";
+import { pathOf, portOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
+import { block, line, LOCAL } from "./headers.ts";
 import {
   assertTurnedAway,
-  behaves,
   HEADER,
   options,
   proxy,
   SOURCE,
+  testBehindProxy,
 } from "./proxied.ts";
-import { block, line, LOCAL } from "./headers.ts";
-import { exchange } from "../support/servers.ts";
-import {
-  assertRejectsWith,
-  pathOf,
-  portOf,
-  recvAll,
-  recvExactly,
-  text,
-  until,
-} from "../support/support.ts";
-import { itIsSo, untyped } from "../support/tls.ts";
 
 const from = (hostname: string, port = 1000) =>
   line("TCP4", hostname, "198.51.100.1", port, 443);
 
-behaves("filter and the callbacks are about the client", async (over) => {
-  const asked: string[] = [];
-  const told: string[] = [];
-  await using server = await serve({
-    ...over.listenOptions(),
-    filter(remoteAddr) {
-      asked.push(formatAddress(remoteAddr));
-      return formatAddress(remoteAddr) !== "192.0.2.66:1000";
-    },
-    onConnect: (conn) => void told.push(`+${formatAddress(conn.remoteAddr)}`),
-    onDisconnect: ({ remoteAddr, bytesReceived }) =>
-      void told.push(`-${formatAddress(remoteAddr)} ${bytesReceived}`),
-  }, echo);
-  await using unwelcome = await proxy(over, server, from("192.0.2.66"));
-  await assertTurnedAway(unwelcome);
-  await using client = await proxy(over, server, from("192.0.2.7"));
-  await exchange(client, "hello");
-  await client.close();
-  await until(() => told.length === 2);
-  assertEquals(asked, ["192.0.2.66:1000", "192.0.2.7:1000"]);
-  assertEquals(told, ["+192.0.2.7:1000", "-192.0.2.7:1000 5"]);
-  const { accepted, rejected, bytesReceived } = server.stats();
-  assertEquals([accepted, rejected, bytesReceived], [1, 1, 5]);
-});
+testBehindProxy(
+  "filter and the callbacks are about the client",
+  async (over) => {
+    const asked: string[] = [];
+    const told: string[] = [];
+    await using server = await serve({
+      ...over.listenOptions(),
+      filter(remoteAddr) {
+        asked.push(formatAddress(remoteAddr));
+        return formatAddress(remoteAddr) !== "192.0.2.66:1000";
+      },
+      onConnect: (conn) => void told.push(`+${formatAddress(conn.remoteAddr)}`),
+      onDisconnect: ({ remoteAddr, bytesReceived }) =>
+        void told.push(`-${formatAddress(remoteAddr)} ${bytesReceived}`),
+    }, echo);
+    await using unwelcome = await proxy(over, server, from("192.0.2.66"));
+    await assertTurnedAway(unwelcome);
+    await using client = await proxy(over, server, from("192.0.2.7"));
+    await exchange(client, "hello");
+    await client.close();
+    await until(() => told.length === 2);
+    assertEquals(asked, ["192.0.2.66:1000", "192.0.2.7:1000"]);
+    assertEquals(told, ["+192.0.2.7:1000", "-192.0.2.7:1000 5"]);
+    const { accepted, rejected, bytesReceived } = server.stats();
+    assertEquals([accepted, rejected, bytesReceived], [1, 1, 5]);
+  },
+);
 
-behaves("maxConnectionsPerHost counts each client by itself", async (over) => {
-  const place = { ...over.listenOptions(), maxConnectionsPerHost: 1 };
-  await using server = await serve(place, echo);
-  await using first = await proxy(over, server, from("192.0.2.1"));
-  await exchange(first, "first");
-  await using second = await proxy(over, server, from("192.0.2.2"));
-  await exchange(second, "second");
-  await using excess = await proxy(over, server, from("192.0.2.1", 1001));
-  await assertTurnedAway(excess);
-  await first.close();
-  await until(() => server.stats().active === 1);
-  await using next = await proxy(over, server, from("192.0.2.1", 1002));
-  await exchange(next, "next");
-  assertEquals(server.stats().rejected, 1);
-});
+testBehindProxy(
+  "maxConnectionsPerHost counts each client by itself",
+  async (over) => {
+    const place = { ...over.listenOptions(), maxConnectionsPerHost: 1 };
+    await using server = await serve(place, echo);
+    await using first = await proxy(over, server, from("192.0.2.1"));
+    await exchange(first, "first");
+    await using second = await proxy(over, server, from("192.0.2.2"));
+    await exchange(second, "second");
+    await using excess = await proxy(over, server, from("192.0.2.1", 1001));
+    await assertTurnedAway(excess);
+    await first.close();
+    await until(() => server.stats().active === 1);
+    await using next = await proxy(over, server, from("192.0.2.1", 1002));
+    await exchange(next, "next");
+    assertEquals(server.stats().rejected, 1);
+  },
+);
 
-behaves("beyond maxConnections clients wait their turn", async (over) => {
-  const place = { ...over.listenOptions(), maxConnections: 1 };
-  await using server = await serve(place, echo);
-  await using first = await proxy(over, server, HEADER);
-  await exchange(first, "first");
-  const others = Promise.all(["two", "three", "four"].map(async (word) => {
-    await using client = await proxy(over, server, HEADER);
-    await client.send(word);
-    await client.closeWrite();
-    return text(await recvAll(client));
-  }));
-  await exchange(first, "still first");
-  assertEquals(server.stats().active, 1);
-  await first.close();
-  assertEquals(await others, ["two", "three", "four"]);
-});
+testBehindProxy(
+  "beyond maxConnections clients wait their turn",
+  async (over) => {
+    const place = { ...over.listenOptions(), maxConnections: 1 };
+    await using server = await serve(place, echo);
+    await using first = await proxy(over, server, HEADER);
+    await exchange(first, "first");
+    const others = Promise.all(["two", "three", "four"].map(async (word) => {
+      await using client = await proxy(over, server, HEADER);
+      await client.send(word);
+      await client.closeWrite();
+      return text(await recvAll(client));
+    }));
+    await exchange(first, "still first");
+    assertEquals(server.stats().active, 1);
+    await first.close();
+    assertEquals(await others, ["two", "three", "four"]);
+  },
+);
 
-behaves("a shutdown does not wait for headers", async (over) => {
+testBehindProxy("a shutdown does not wait for headers", async (over) => {
   const controller = new AbortController();
   for (const way of ["shutdown", "signal"]) {
     const { signal } = controller;
@@ -121,11 +130,11 @@ behaves("a shutdown does not wait for headers", async (over) => {
     await server.finished;
     await assertTurnedAway(silent);
     await assertTurnedAway(halfway);
-    await using _again = await listen(over.listenOptions(server.addr));
+    await using _again = await over.listen(server.addr);
   }
 });
 
-behaves("the echo and the greeting server take it", async (over) => {
+testBehindProxy("the echo and the greeting server take it", async (over) => {
   const greeted: Address[] = [];
   await using echoing = await serveEcho(over.listenOptions());
   await using greeting = await serveGreeting({
@@ -212,7 +221,7 @@ it("only listeners take it", options, async () => {
   );
 });
 
-itIsSo("with TLS it is ENOTSUP, before anything is opened", async (made) => {
+testTls("with TLS it is ENOTSUP, before anything is opened", async (made) => {
   const proxyProtocol = { trustedProxies: ["127.0.0.1"] };
   const free = await listen({ port: 0 });
   const { port } = free.addr;

@@ -10,42 +10,41 @@ import {
   SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { exchange, reach } from "../support/servers.ts";
-import {
-  behaves,
-  recvAll,
-  recvExactly,
-  text,
-  transports,
-  until,
-} from "../support/support.ts";
+import { recvAll, recvExactly, text } from "../support/bytes.ts";
+import { captureConsoleError } from "../support/console.ts";
+import { exchange } from "../support/servers.ts";
+import { testEachTransport, transports } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
-behaves("onConnect, the handler, onDisconnect: in turn", async (transport) => {
-  const events: string[] = [];
-  const conns: Connection[] = [];
-  const options = {
-    ...transport.listenOptions(),
-    onConnect: (conn: Connection) => {
-      events.push("connect");
-      conns.push(conn);
-    },
-    onDisconnect: () => void events.push("disconnect"),
-  };
-  await using server = await serve(options, async (conn) => {
-    events.push("served");
-    assert(conns.includes(conn));
-    await echo(conn);
-    events.push("through");
-  });
-  await using client = await reach(transport, server);
-  await exchange(client, "hello");
-  assertEquals(events, ["connect", "served"]);
-  await client.closeWrite();
-  await until(() => events.length === 4);
-  assertEquals(events.slice(2), ["through", "disconnect"]);
-});
+testEachTransport(
+  "onConnect, the handler, onDisconnect: in turn",
+  async (transport) => {
+    const events: string[] = [];
+    const conns: Connection[] = [];
+    const options = {
+      ...transport.listenOptions(),
+      onConnect: (conn: Connection) => {
+        events.push("connect");
+        conns.push(conn);
+      },
+      onDisconnect: () => void events.push("disconnect"),
+    };
+    await using server = await serve(options, async (conn) => {
+      events.push("served");
+      assert(conns.includes(conn));
+      await echo(conn);
+      events.push("through");
+    });
+    await using client = await transport.connect(server.addr);
+    await exchange(client, "hello");
+    assertEquals(events, ["connect", "served"]);
+    await client.closeWrite();
+    await until(() => events.length === 4);
+    assertEquals(events.slice(2), ["through", "disconnect"]);
+  },
+);
 
-behaves("onDisconnect sums up the connection", async (transport) => {
+testEachTransport("onDisconnect sums up the connection", async (transport) => {
   const summaries: ConnectionSummary[] = [];
   const began = performance.now();
   const options = {
@@ -56,7 +55,7 @@ behaves("onDisconnect sums up the connection", async (transport) => {
     await recvExactly(conn, 5);
     await conn.send("goodbye");
   });
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   await client.send("hello");
   assertEquals(text(await recvAll(client)), "goodbye");
   await client.closeWrite();
@@ -84,7 +83,7 @@ describe("a handler that throws ends its connection only", () => {
     ["null", () => Promise.reject(null), null],
   ];
   for (const [name, fail, expected] of handlers) {
-    behaves(name, async (transport) => {
+    testEachTransport(name, async (transport) => {
       const errors: [unknown, Connection][] = [];
       const summaries: ConnectionSummary[] = [];
       let count = 0;
@@ -101,63 +100,54 @@ describe("a handler that throws ends its connection only", () => {
         failed.push(conn);
         return await fail(conn, context);
       });
-      await using before = await reach(transport, server);
+      await using before = await transport.connect(server.addr);
       await exchange(before, "before");
-      await using _unlucky = await reach(transport, server);
+      await using _unlucky = await transport.connect(server.addr);
       await until(() => summaries.length > 0);
       assertEquals(errors.length, 1);
       assert(errors[0][0] === expected && errors[0][1] === failed[0]);
       assert("error" in summaries[0] && summaries[0].error === expected);
       await exchange(before, "still here");
-      await using after = await reach(transport, server);
+      await using after = await transport.connect(server.addr);
       await exchange(after, "after");
       assertEquals(server.stats().active, 2);
     });
   }
 });
 
-behaves("a peer that cuts its connection shows in both", async (transport) => {
-  const errors: unknown[] = [];
-  const summaries: ConnectionSummary[] = [];
-  const options = {
-    ...transport.listenOptions(),
-    onError: (error: unknown) => void errors.push(error),
-    onDisconnect: (summary: ConnectionSummary) => void summaries.push(summary),
-  };
-  await using server = await serve(options, async (conn) => {
-    for (;;) await conn.send(new Uint8Array(65536));
-  });
-  const client = await reach(transport, server);
-  await client.recv();
-  await client.close();
-  await until(() => summaries.length > 0);
-  assertEquals(errors, [summaries[0].error]);
-  const [error] = errors;
-  assert(error instanceof SocketError);
-  assert(["ECONNRESET", "EPIPE"].includes(error.code), error.message);
-});
-
-/** Keeps what is printed as an error meanwhile. */
-async function printed(act: () => Promise<void>): Promise<unknown[]> {
-  const { error } = console;
-  const lines: unknown[] = [];
-  console.error = (...line) => void lines.push(...line);
-  try {
-    await act();
-  } finally {
-    console.error = error;
-  }
-  return lines;
-}
+testEachTransport(
+  "a peer that cuts its connection shows in both",
+  async (transport) => {
+    const errors: unknown[] = [];
+    const summaries: ConnectionSummary[] = [];
+    const options = {
+      ...transport.listenOptions(),
+      onError: (error: unknown) => void errors.push(error),
+      onDisconnect: (summary: ConnectionSummary) =>
+        void summaries.push(summary),
+    };
+    await using server = await serve(options, async (conn) => {
+      for (;;) await conn.send(new Uint8Array(65536));
+    });
+    const client = await transport.connect(server.addr);
+    await client.recv();
+    await client.close();
+    await until(() => summaries.length > 0);
+    assertEquals(errors, [summaries[0].error]);
+    const [error] = errors;
+    assert(error instanceof SocketError);
+    assert(["ECONNRESET", "EPIPE"].includes(error.code), error.message);
+  },
+);
 
 it("without onError, all but a SocketError is printed", async () => {
   const faults = [new SocketError("ECONNRESET", "Any peer"), new Error("Ours")];
-  const lines = await printed(async () => {
+  const lines = await captureConsoleError(async () => {
     await using server = await serve({ port: 0 }, () => {
       throw faults.shift();
     });
     for (let left = faults.length; left > 0; left--) {
-      await using client = await reach(transports[0], server);
+      await using client = await transports[0].connect(server.addr);
       assertEquals(await client.recv(), null);
     }
   });
@@ -182,7 +172,7 @@ describe("a callback that fails does not take the server down", () => {
           onError: (error) => void errors.push(error),
           [name]: () => calls++ === 0 ? fail() : undefined,
         };
-        const lines = await printed(async () => {
+        const lines = await captureConsoleError(async () => {
           await using server = await serve(
             { port: 0, ...options },
             async (conn) => {
@@ -190,13 +180,13 @@ describe("a callback that fails does not take the server down", () => {
               await conn.send("served");
             },
           );
-          await using client = await reach(transports[0], server);
+          await using client = await transports[0].connect(server.addr);
           await client.closeWrite();
           assertEquals(await client.recv(), null);
           await until(() => calls > 0);
           // A rejection that nobody handles is reported before a timer.
           await new Promise((resolve) => setTimeout(resolve));
-          await using next = await reach(transports[0], server);
+          await using next = await transports[0].connect(server.addr);
           await next.send("hello");
           await next.closeWrite();
           assertEquals(text(await recvAll(next)), "served");
@@ -208,7 +198,7 @@ describe("a callback that fails does not take the server down", () => {
   }
 });
 
-behaves("stats count the present and the past", async (transport) => {
+testEachTransport("stats count the present and the past", async (transport) => {
   await using server = await serve(transport.listenOptions(), async (conn) => {
     await recvExactly(conn, 10);
     await conn.send("abc");
@@ -222,7 +212,7 @@ behaves("stats count the present and the past", async (transport) => {
     bytesSent: 0,
   });
   for (let past = 0; past < 2; past++) {
-    await using client = await reach(transport, server);
+    await using client = await transport.connect(server.addr);
     await client.send("0123456789");
     assertEquals(text(await recvExactly(client, 3)), "abc");
     assertEquals(server.stats(), {

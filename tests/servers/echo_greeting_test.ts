@@ -9,29 +9,28 @@ import {
   serveEcho,
   serveGreeting,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { at, exchange, reach } from "../support/servers.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertSameBytes,
-  behaves,
-  output,
-  pattern,
+} from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import { output, python, start } from "../support/programs.ts";
+import { at, exchange } from "../support/servers.ts";
+import {
   portOf,
-  python,
-  recvAll,
-  recvExactly,
-  start,
-  text,
+  testEachTransport,
   transports,
-  until,
-} from "../support/support.ts";
+} from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const MiB = 1024 * 1024;
 
-behaves("echo sends back 4 MiB, byte for byte", async (transport) => {
+testEachTransport("echo sends back 4 MiB, byte for byte", async (transport) => {
   const data = pattern(4 * MiB);
   await using server = await serveEcho(transport.listenOptions());
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   const [echoed] = await Promise.all([
     recvAll(client),
     client.send(data).then(() => client.closeWrite()),
@@ -42,10 +41,10 @@ behaves("echo sends back 4 MiB, byte for byte", async (transport) => {
   assertEquals([bytesReceived, bytesSent], [data.length, data.length]);
 });
 
-behaves("echo keeps many conversations apart", async (transport) => {
+testEachTransport("echo keeps many conversations apart", async (transport) => {
   await using server = await serveEcho(transport.listenOptions());
   await Promise.all(Array.from({ length: 50 }, async (_, i) => {
-    await using client = await reach(transport, server);
+    await using client = await transport.connect(server.addr);
     for (let turn = 1; turn <= 20; turn++) {
       const data = pattern(turn * 500, i * 20 + turn);
       await client.send(data);
@@ -54,26 +53,29 @@ behaves("echo keeps many conversations apart", async (transport) => {
   }));
 });
 
-behaves("echo ends when the peer ends at once", async (transport) => {
+testEachTransport("echo ends when the peer ends at once", async (transport) => {
   await using server = await serveEcho(transport.listenOptions());
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   await client.closeWrite();
   assertEquals(await client.recv(), null);
   await until(() => server.stats().active === 0);
 });
 
-behaves("echo outlives a client that drops the reply", async (transport) => {
-  await using server = await serveEcho(transport.listenOptions());
-  await using other = await reach(transport, server);
-  await exchange(other, "before");
-  const client = await reach(transport, server);
-  const sending = client.send(pattern(64 * MiB)).catch(() => {});
-  await client.recv(1);
-  await client.close();
-  await sending;
-  await until(() => server.stats().active === 1);
-  await exchange(other, "after");
-});
+testEachTransport(
+  "echo outlives a client that drops the reply",
+  async (transport) => {
+    await using server = await serveEcho(transport.listenOptions());
+    await using other = await transport.connect(server.addr);
+    await exchange(other, "before");
+    const client = await transport.connect(server.addr);
+    const sending = client.send(pattern(64 * MiB)).catch(() => {});
+    await client.recv(1);
+    await client.close();
+    await sending;
+    await until(() => server.stats().active === 1);
+    await exchange(other, "after");
+  },
+);
 
 it("echo outlives a client that resets", async () => {
   const reset = `
@@ -87,7 +89,7 @@ s.close()
   const onDisconnect = ({ error }: { error?: unknown }) =>
     void errors.push(error);
   await using server = await serveEcho({ port: 0, onDisconnect });
-  await using other = await reach(transports[0], server);
+  await using other = await transports[0].connect(server.addr);
   await exchange(other, "before");
   await output(python(reset, portOf(server.addr)));
   await until(() => errors.length > 0);
@@ -105,45 +107,51 @@ describe("a greeting is sent on connect", () => {
     ["an async function", () => Promise.resolve(bytes), bytes],
   ];
   for (const [name, message, expected] of messages) {
-    behaves(name, async (transport) => {
+    testEachTransport(name, async (transport) => {
       const options = { ...transport.listenOptions(), message };
       await using server = await serveGreeting(options);
-      await using client = await reach(transport, server);
+      await using client = await transport.connect(server.addr);
       assertSameBytes(await recvAll(client), expected);
       await client.closeWrite();
     });
   }
 });
 
-behaves("a greeting may depend on the connection", async (transport) => {
-  const heard: unknown[] = [];
-  const message = (conn: Connection, first?: Uint8Array) => {
-    heard.push(conn.remoteAddr, first);
-    return `hello`;
-  };
-  const options = { ...transport.listenOptions(), message };
-  await using server = await serveGreeting(options);
-  await using client = await reach(transport, server);
-  assertEquals(text(await recvAll(client)), "hello");
-  assertEquals(heard, [client.localAddr, undefined]);
-  await client.closeWrite();
-});
+testEachTransport(
+  "a greeting may depend on the connection",
+  async (transport) => {
+    const heard: unknown[] = [];
+    const message = (conn: Connection, first?: Uint8Array) => {
+      heard.push(conn.remoteAddr, first);
+      return `hello`;
+    };
+    const options = { ...transport.listenOptions(), message };
+    await using server = await serveGreeting(options);
+    await using client = await transport.connect(server.addr);
+    assertEquals(text(await recvAll(client)), "hello");
+    assertEquals(heard, [client.localAddr, undefined]);
+    await client.closeWrite();
+  },
+);
 
-behaves("a greeting may answer the first message", async (transport) => {
-  const message = (_: Connection, first?: Uint8Array) =>
-    `Hello, ${text(first ?? null)}!`;
-  await using server = await serveGreeting({
-    ...transport.listenOptions(),
-    message,
-    when: "message",
-  });
-  await using client = await reach(transport, server);
-  await client.send("Ada");
-  assertEquals(text(await recvAll(client)), "Hello, Ada!");
-  await client.closeWrite();
-});
+testEachTransport(
+  "a greeting may answer the first message",
+  async (transport) => {
+    const message = (_: Connection, first?: Uint8Array) =>
+      `Hello, ${text(first ?? null)}!`;
+    await using server = await serveGreeting({
+      ...transport.listenOptions(),
+      message,
+      when: "message",
+    });
+    await using client = await transport.connect(server.addr);
+    await client.send("Ada");
+    assertEquals(text(await recvAll(client)), "Hello, Ada!");
+    await client.closeWrite();
+  },
+);
 
-behaves('when: "message" waits for one', async (transport) => {
+testEachTransport('when: "message" waits for one', async (transport) => {
   const order: string[] = [];
   await using server = await serveGreeting({
     ...transport.listenOptions(),
@@ -155,7 +163,7 @@ behaves('when: "message" waits for one', async (transport) => {
     onConnect: () => void order.push("connected"),
     onMessage: (data) => void order.push(text(data)),
   });
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   await until(() => order.length > 0);
   await client.send("first");
   assertEquals(text(await recvAll(client)), "hello");
@@ -163,81 +171,93 @@ behaves('when: "message" waits for one', async (transport) => {
   await client.closeWrite();
 });
 
-behaves("who ends without a word is not greeted", async (transport) => {
-  const heard: Uint8Array[] = [];
-  await using server = await serveGreeting({
-    ...transport.listenOptions(),
-    message: "hello",
-    when: "message",
-    onMessage: (data) => void heard.push(data),
-  });
-  await using client = await reach(transport, server);
-  await client.closeWrite();
-  assertEquals(await client.recv(), null);
-  await until(() => server.stats().active === 0);
-  assertEquals(heard, []);
-});
-
-for (const when of ["connect", "message"] as const) {
-  behaves(`onMessage hears all, when: "${when}"`, async (transport) => {
-    const data = pattern(MiB);
-    let received = 0;
-    let matches = true;
-    let busy = false;
+testEachTransport(
+  "who ends without a word is not greeted",
+  async (transport) => {
+    const heard: Uint8Array[] = [];
     await using server = await serveGreeting({
       ...transport.listenOptions(),
       message: "hello",
-      when,
-      async onMessage(chunk, conn) {
-        assertEquals(busy, false, "The next message did not wait");
-        busy = true;
-        await Promise.resolve(conn);
-        for (const byte of chunk) matches &&= byte === data[received++];
-        busy = false;
-      },
+      when: "message",
+      onMessage: (data) => void heard.push(data),
     });
-    await using client = await reach(transport, server);
-    await client.send(data);
-    assertEquals(text(await recvAll(client)), "hello");
+    await using client = await transport.connect(server.addr);
     await client.closeWrite();
+    assertEquals(await client.recv(), null);
     await until(() => server.stats().active === 0);
-    assertEquals([received, matches], [data.length, true]);
-  });
-}
+    assertEquals(heard, []);
+  },
+);
 
-behaves("what onMessage throws goes to onError", async (transport) => {
-  const fault = new Error("From onMessage");
-  const errors: unknown[] = [];
-  await using server = await serveGreeting({
-    ...transport.listenOptions(),
-    message: "hello",
-    onMessage: () => Promise.reject(fault),
-    onError: (error) => void errors.push(error),
-  });
-  await using client = await reach(transport, server);
-  assertEquals(text(await recvAll(client)), "hello");
-  await client.send("boo");
-  await until(() => errors.length > 0);
-  assertEquals(errors, [fault]);
-});
-
-behaves("a greeting survives what the peer sends first", async (transport) => {
-  const said = Promise.withResolvers<void>();
-  const hello = greeting("hello");
-  await using server = await serve(
-    transport.listenOptions(),
-    async (conn, context) => {
-      await hello(conn, context);
-      said.resolve();
+for (const when of ["connect", "message"] as const) {
+  testEachTransport(
+    `onMessage hears all, when: "${when}"`,
+    async (transport) => {
+      const data = pattern(MiB);
+      let received = 0;
+      let matches = true;
+      let busy = false;
+      await using server = await serveGreeting({
+        ...transport.listenOptions(),
+        message: "hello",
+        when,
+        async onMessage(chunk, conn) {
+          assertEquals(busy, false, "The next message did not wait");
+          busy = true;
+          await Promise.resolve(conn);
+          for (const byte of chunk) matches &&= byte === data[received++];
+          busy = false;
+        },
+      });
+      await using client = await transport.connect(server.addr);
+      await client.send(data);
+      assertEquals(text(await recvAll(client)), "hello");
+      await client.closeWrite();
+      await until(() => server.stats().active === 0);
+      assertEquals([received, matches], [data.length, true]);
     },
   );
-  await using client = await reach(transport, server);
-  await client.send(pattern(MiB));
-  await said.promise;
-  await client.send(pattern(MiB));
-  assertEquals(text(await recvAll(client)), "hello");
-  await client.closeWrite();
-});
+}
+
+testEachTransport(
+  "what onMessage throws goes to onError",
+  async (transport) => {
+    const fault = new Error("From onMessage");
+    const errors: unknown[] = [];
+    await using server = await serveGreeting({
+      ...transport.listenOptions(),
+      message: "hello",
+      onMessage: () => Promise.reject(fault),
+      onError: (error) => void errors.push(error),
+    });
+    await using client = await transport.connect(server.addr);
+    assertEquals(text(await recvAll(client)), "hello");
+    await client.send("boo");
+    await until(() => errors.length > 0);
+    assertEquals(errors, [fault]);
+  },
+);
+
+testEachTransport(
+  "a greeting survives what the peer sends first",
+  async (transport) => {
+    const said = Promise.withResolvers<void>();
+    const hello = greeting("hello");
+    await using server = await serve(
+      transport.listenOptions(),
+      async (conn, context) => {
+        await hello(conn, context);
+        said.resolve();
+      },
+    );
+    await using client = await transport.connect(server.addr);
+    await client.send(pattern(MiB));
+    await said.promise;
+    await client.send(pattern(MiB));
+    assertEquals(text(await recvAll(client)), "hello");
+    await client.closeWrite();
+  },
+);
 
 it("Python reads the greeting after a megabyte of its own", async () => {
   const talkative = `

@@ -5,19 +5,14 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type Address, connect, type Connection } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { exchange } from "../support/servers.ts";
+import { recvExactly, text } from "../support/bytes.ts";
+import { folder } from "../support/folder.ts";
 import { cpu, descriptors, hasProc } from "../support/proc.ts";
+import { output, runtimes } from "../support/programs.ts";
 import { limited, startVictim } from "../support/server_under_test.ts";
-import {
-  folder,
-  output,
-  recvExactly,
-  runtimes,
-  text,
-  type Transport,
-  transports,
-  until,
-} from "../support/support.ts";
+import { exchange } from "../support/servers.ts";
+import { type Transport, transports } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const LIMIT = 64;
 const FLOOD = 100;

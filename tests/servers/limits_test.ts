@@ -10,19 +10,16 @@ import {
   SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { recvAll, recvExactly, text } from "../support/bytes.ts";
 import { noSecondHost } from "../support/platform.ts";
-import { exchange, reach } from "../support/servers.ts";
+import { output, python } from "../support/programs.ts";
+import { exchange } from "../support/servers.ts";
 import {
-  behaves,
-  output,
   portOf,
-  python,
-  recvAll,
-  recvExactly,
-  text,
+  testEachTransport,
   transports,
-  until,
-} from "../support/support.ts";
+} from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const IDLE = 300;
 
@@ -47,37 +44,40 @@ const flood: Handler = async (conn) => {
   for (;;) await conn.send(chunk);
 };
 
-behaves("beyond maxConnections clients wait their turn", async (transport) => {
-  let now = 0;
-  let most = 0;
-  const options = { ...transport.listenOptions(), maxConnections: 2 };
-  await using server = await serve(options, async (conn) => {
-    most = Math.max(most, ++now);
-    await echo(conn);
-    now--;
-  });
-  await using first = await reach(transport, server);
-  await using second = await reach(transport, server);
-  await exchange(first, "one");
-  await exchange(second, "two");
-  const others = Promise.all(["three", "four", "five"].map(async (word) => {
-    await using client = await reach(transport, server);
-    await client.send(word);
-    await client.closeWrite();
-    return text(await recvAll(client));
-  }));
-  await exchange(first, "still one");
-  assertEquals(server.stats().active, 2);
-  await first.close();
-  assertEquals(await others, ["three", "four", "five"]);
-  assertEquals(most, 2);
-  assertEquals(server.stats().rejected, 0);
-});
+testEachTransport(
+  "beyond maxConnections clients wait their turn",
+  async (transport) => {
+    let now = 0;
+    let most = 0;
+    const options = { ...transport.listenOptions(), maxConnections: 2 };
+    await using server = await serve(options, async (conn) => {
+      most = Math.max(most, ++now);
+      await echo(conn);
+      now--;
+    });
+    await using first = await transport.connect(server.addr);
+    await using second = await transport.connect(server.addr);
+    await exchange(first, "one");
+    await exchange(second, "two");
+    const others = Promise.all(["three", "four", "five"].map(async (word) => {
+      await using client = await transport.connect(server.addr);
+      await client.send(word);
+      await client.closeWrite();
+      return text(await recvAll(client));
+    }));
+    await exchange(first, "still one");
+    assertEquals(server.stats().active, 2);
+    await first.close();
+    assertEquals(await others, ["three", "four", "five"]);
+    assertEquals(most, 2);
+    assertEquals(server.stats().rejected, 0);
+  },
+);
 
-behaves("a full server can be shut down", async (transport) => {
+testEachTransport("a full server can be shut down", async (transport) => {
   const options = { ...transport.listenOptions(), maxConnections: 1 };
   await using server = await serve(options, echo);
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   await exchange(client, "full");
   const shutdown = server.shutdown();
   await client.closeWrite();
@@ -85,7 +85,7 @@ behaves("a full server can be shut down", async (transport) => {
   assertEquals(server.stats().accepted, 1);
 });
 
-behaves(
+testEachTransport(
   "beyond maxConnectionsPerHost clients are closed",
   async (transport) => {
     const options = { ...transport.listenOptions(), maxConnectionsPerHost: 1 };
@@ -93,16 +93,16 @@ behaves(
     if (server.addr.transport === "unix") {
       return console.log(`skipped: ${transport.name} has no hosts`);
     }
-    await using first = await reach(transport, server);
+    await using first = await transport.connect(server.addr);
     await exchange(first, "first");
-    await using excess = await reach(transport, server);
+    await using excess = await transport.connect(server.addr);
     assertEquals(await excess.recv(), null);
     const { accepted, rejected } = server.stats();
     assertEquals([accepted, rejected], [1, 1]);
     await exchange(first, "still first");
     await first.close();
     await until(() => server.stats().active === 0);
-    await using next = await reach(transport, server);
+    await using next = await transport.connect(server.addr);
     await exchange(next, "next");
   },
 );
@@ -112,7 +112,7 @@ it("maxConnectionsPerHost counts each host by itself", {
 }, async () => {
   const options = { port: 0, maxConnectionsPerHost: 1 };
   await using server = await serve(options, echo);
-  await using first = await reach(transports[0], server);
+  await using first = await transports[0].connect(server.addr);
   await exchange(first, "first");
   const fromElsewhere = `
 s = socket.create_connection(
@@ -126,11 +126,11 @@ print(s.recv(100).decode())
   assertEquals(server.stats().rejected, 0);
 });
 
-behaves("idleTimeout closes a silent peer", async (transport) => {
+testEachTransport("idleTimeout closes a silent peer", async (transport) => {
   const { summaries, errors, options } = witness();
   const all = { ...transport.listenOptions(), ...options, idleTimeout: 50 };
   await using server = await serve(all, echo);
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   assertEquals(await client.recv(), null);
   await until(() => summaries.length > 0);
   assert(isTimeout(summaries[0]));
@@ -139,21 +139,24 @@ behaves("idleTimeout closes a silent peer", async (transport) => {
   assertEquals(errors, []);
 });
 
-behaves("a peer that never reads counts as idle", async (transport) => {
-  const { summaries, options } = witness();
-  const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
-  await using server = await serve(all, flood);
-  await using _stuck = await reach(transport, server);
-  await until(() => summaries.length > 0);
-  assert(isTimeout(summaries[0]));
-  assert(summaries[0].bytesSent > 0);
-});
+testEachTransport(
+  "a peer that never reads counts as idle",
+  async (transport) => {
+    const { summaries, options } = witness();
+    const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
+    await using server = await serve(all, flood);
+    await using _stuck = await transport.connect(server.addr);
+    await until(() => summaries.length > 0);
+    assert(isTimeout(summaries[0]));
+    assert(summaries[0].bytesSent > 0);
+  },
+);
 
-behaves("a slow peer is not idle", async (transport) => {
+testEachTransport("a slow peer is not idle", async (transport) => {
   const { summaries, options } = witness();
   const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
   await using server = await serve(all, echo);
-  await using slow = await reach(transport, server);
+  await using slow = await transport.connect(server.addr);
   let over = false;
   const trickle = async () => {
     while (!over) {
@@ -164,7 +167,7 @@ behaves("a slow peer is not idle", async (transport) => {
   const trickling = trickle();
   // Two peers that are idle, one after the other, measure the time.
   for (let i = 1; i <= 2; i++) {
-    await using idle = await reach(transport, server);
+    await using idle = await transport.connect(server.addr);
     assertEquals(await idle.recv(), null);
     await until(() => summaries.length === i);
   }
@@ -172,12 +175,12 @@ behaves("a slow peer is not idle", async (transport) => {
   await trickling;
 });
 
-behaves("a slow reader is not idle", async (transport) => {
+testEachTransport("a slow reader is not idle", async (transport) => {
   const { summaries, options } = witness();
   const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
   await using server = await serve(all, flood);
-  await using slow = await reach(transport, server);
-  await using _stuck = await reach(transport, server);
+  await using slow = await transport.connect(server.addr);
+  await using _stuck = await transport.connect(server.addr);
   while (summaries.length === 0) {
     await recvExactly(slow, 65536);
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -187,25 +190,25 @@ behaves("a slow reader is not idle", async (transport) => {
   assertEquals(summaries.length, 1);
 });
 
-behaves("an idleTimeout of 0 is none", async (transport) => {
+testEachTransport("an idleTimeout of 0 is none", async (transport) => {
   const at = transport.listenOptions;
   await using patient = await serve({ ...at(), idleTimeout: 0 }, echo);
   await using hasty = await serve({ ...at(), idleTimeout: 50 }, echo);
-  await using idle = await reach(transport, patient);
-  await using clock = await reach(transport, hasty);
+  await using idle = await transport.connect(patient.addr);
+  await using clock = await transport.connect(hasty.addr);
   assertEquals(await clock.recv(), null);
   await exchange(idle, "still here");
 });
 
-behaves("filter decides by the peer's address", async (transport) => {
+testEachTransport("filter decides by the peer's address", async (transport) => {
   const asked: Address[] = [];
   const filter = (addr: Address) => asked.push(addr) > 1;
   const { summaries, options } = witness();
   const all = { ...transport.listenOptions(), ...options, filter };
   await using server = await serve(all, echo);
-  await using unwelcome = await reach(transport, server);
+  await using unwelcome = await transport.connect(server.addr);
   assertEquals(await unwelcome.recv(), null);
-  await using welcome = await reach(transport, server);
+  await using welcome = await transport.connect(server.addr);
   await exchange(welcome, "welcome");
   assertEquals(asked, [unwelcome.localAddr, welcome.localAddr]);
   const { accepted, rejected } = server.stats();
@@ -213,24 +216,27 @@ behaves("filter decides by the peer's address", async (transport) => {
   assertEquals(summaries, []);
 });
 
-behaves("filter may take its time, others do not wait", async (transport) => {
-  const verdict = Promise.withResolvers<boolean>();
-  const answers = [verdict.promise, Promise.resolve(true)];
-  const filter = () => answers.shift() ?? false;
-  await using server = await serve(
-    { ...transport.listenOptions(), filter },
-    echo,
-  );
-  await using first = await reach(transport, server);
-  await until(() => answers.length === 1);
-  await using second = await reach(transport, server);
-  await exchange(second, "second");
-  verdict.resolve(false);
-  assertEquals(await first.recv(), null);
-  assertEquals(server.stats().rejected, 1);
-});
+testEachTransport(
+  "filter may take its time, others do not wait",
+  async (transport) => {
+    const verdict = Promise.withResolvers<boolean>();
+    const answers = [verdict.promise, Promise.resolve(true)];
+    const filter = () => answers.shift() ?? false;
+    await using server = await serve(
+      { ...transport.listenOptions(), filter },
+      echo,
+    );
+    await using first = await transport.connect(server.addr);
+    await until(() => answers.length === 1);
+    await using second = await transport.connect(server.addr);
+    await exchange(second, "second");
+    verdict.resolve(false);
+    assertEquals(await first.recv(), null);
+    assertEquals(server.stats().rejected, 1);
+  },
+);
 
-behaves("a filter that fails lets nobody in", async (transport) => {
+testEachTransport("a filter that fails lets nobody in", async (transport) => {
   const fault = new Error("From filter");
   let served = 0;
   const throwing = () => {
@@ -240,7 +246,7 @@ behaves("a filter that fails lets nobody in", async (transport) => {
     const { errors, options } = witness();
     const all = { ...transport.listenOptions(), ...options, filter };
     await using server = await serve(all, () => void served++);
-    await using client = await reach(transport, server);
+    await using client = await transport.connect(server.addr);
     assertEquals(await client.recv(), null);
     assertEquals(errors, [fault]);
     const { accepted, rejected, active } = server.stats();
@@ -249,25 +255,28 @@ behaves("a filter that fails lets nobody in", async (transport) => {
   assertEquals(served, 0);
 });
 
-behaves("who was closed meanwhile is not served", async (transport) => {
-  const verdict = Promise.withResolvers<boolean>();
-  const asked = Promise.withResolvers<void>();
-  let served = 0;
-  const filter = async () => {
-    asked.resolve();
-    return await verdict.promise;
-  };
-  await using server = await serve(
-    { ...transport.listenOptions(), filter },
-    () => void served++,
-  );
-  await using client = await reach(transport, server);
-  await asked.promise;
-  await server.shutdown({ timeout: 0 });
-  assertEquals(await client.recv(), null);
-  verdict.resolve(true);
-  // What follows from the verdict happens before a timer.
-  await new Promise((resolve) => setTimeout(resolve));
-  assertEquals(served, 0);
-  assertEquals(server.stats().accepted, 0);
-});
+testEachTransport(
+  "who was closed meanwhile is not served",
+  async (transport) => {
+    const verdict = Promise.withResolvers<boolean>();
+    const asked = Promise.withResolvers<void>();
+    let served = 0;
+    const filter = async () => {
+      asked.resolve();
+      return await verdict.promise;
+    };
+    await using server = await serve(
+      { ...transport.listenOptions(), filter },
+      () => void served++,
+    );
+    await using client = await transport.connect(server.addr);
+    await asked.promise;
+    await server.shutdown({ timeout: 0 });
+    assertEquals(await client.recv(), null);
+    verdict.resolve(true);
+    // What follows from the verdict happens before a timer.
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(served, 0);
+    assertEquals(server.stats().accepted, 0);
+  },
+);

@@ -11,8 +11,11 @@ import {
 } from "../../mod.ts";
 import { loopGuard } from "../../src/servers/loop_guard.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { output, python, text, until } from "../support/support.ts";
-import { ask, complaints } from "../support/udp.ts";
+import { text } from "../support/bytes.ts";
+import { captureConsoleError } from "../support/console.ts";
+import { output, python } from "../support/programs.ts";
+import { ask } from "../support/udp.ts";
+import { until } from "../support/wait.ts";
 
 function peer(hostname: string, port: number): NetAddress<"udp"> {
   return { transport: "udp", hostname, port };
@@ -251,7 +254,7 @@ s.sendto(head + udp, ("127.0.0.1", 0))`,
       { port: 0, loopGuard: false },
       (data) => data,
     );
-    const told = await complaints(async () => {
+    const told = await captureConsoleError(async () => {
       await forge(0, server.addr.port);
       assertEquals(text(await ask(server, "alive")), "alive");
     });

@@ -11,16 +11,19 @@ import {
   serveGreeting,
   SocketError,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { largestDatagram } from "../support/platform.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertRejectsWith,
   assertSameBytes,
-  pattern,
-  text,
-  until,
-} from "../support/support.ts";
-import { ask, complaints, perFamily, untyped } from "../support/udp.ts";
+  untyped,
+} from "../support/assert.ts";
+import { pattern, text } from "../support/bytes.ts";
+import { captureConsoleError } from "../support/console.ts";
+import { largestDatagram } from "../support/platform.ts";
+import { ask, perFamily } from "../support/udp.ts";
+import { until } from "../support/wait.ts";
 
 perFamily("what the handler returns is sent back", async (hostname) => {
   const handlers: [DatagramHandler, string][] = [
@@ -106,7 +109,7 @@ describe("a handler that fails spares the server", () => {
     it(`${name}, told to console.error`, async () => {
       await using server = await serveDatagrams({ port: 0 }, handler);
       await using socket = await bind({ port: 0 });
-      const told = await complaints(async () => {
+      const told = await captureConsoleError(async () => {
         await socket.sendTo("fail", server.addr);
         assertEquals(text(await ask(server, "alive")), "alive");
       });
@@ -139,7 +142,7 @@ describe("a handler that fails spares the server", () => {
       () => Promise.reject(fault),
     ];
     for (const onError of onErrors) {
-      const told = await complaints(async () => {
+      const told = await captureConsoleError(async () => {
         await using server = await serveDatagrams({ port: 0, onError }, () => {
           throw new Error("Of no interest");
         });

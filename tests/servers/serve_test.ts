@@ -8,83 +8,85 @@ import {
   type Server,
   SocketError,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import {
-  assertFree,
-  at,
-  exchange,
-  freePlace,
-  reach,
-} from "../support/servers.ts";
-import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertSameBytes,
-  behaves,
-  pattern,
-  recvAll,
-  text,
-  transports,
-} from "../support/support.ts";
+} from "../support/assert.ts";
+import { pattern, recvAll, text } from "../support/bytes.ts";
+import { assertFree, at, exchange, freePlace } from "../support/servers.ts";
+import { testEachTransport, transports } from "../support/transports.ts";
 
-behaves("200 clients at once each get their own bytes", async (transport) => {
-  await using server = await serve(transport.listenOptions(), echo);
-  await Promise.all(Array.from({ length: 200 }, async (_, i) => {
-    const data = pattern(10_000 + i, i + 1);
-    await using client = await reach(transport, server);
-    await client.send(data);
+testEachTransport(
+  "200 clients at once each get their own bytes",
+  async (transport) => {
+    await using server = await serve(transport.listenOptions(), echo);
+    await Promise.all(Array.from({ length: 200 }, async (_, i) => {
+      const data = pattern(10_000 + i, i + 1);
+      await using client = await transport.connect(server.addr);
+      await client.send(data);
+      await client.closeWrite();
+      assertSameBytes(await recvAll(client), data);
+    }));
+    assertEquals(server.stats().accepted, 200);
+  },
+);
+
+testEachTransport(
+  "servers are handlers: a banner, then an echo",
+  async (transport) => {
+    const banner: Handler = async (conn) => {
+      await conn.send("hi\n");
+      await echo(conn);
+    };
+    await using server = await serve(transport.listenOptions(), banner);
+    await using client = await transport.connect(server.addr);
+    await client.send("me");
     await client.closeWrite();
-    assertSameBytes(await recvAll(client), data);
-  }));
-  assertEquals(server.stats().accepted, 200);
-});
+    assertEquals(text(await recvAll(client)), "hi\nme");
+  },
+);
 
-behaves("servers are handlers: a banner, then an echo", async (transport) => {
-  const banner: Handler = async (conn) => {
-    await conn.send("hi\n");
-    await echo(conn);
-  };
-  await using server = await serve(transport.listenOptions(), banner);
-  await using client = await reach(transport, server);
-  await client.send("me");
-  await client.closeWrite();
-  assertEquals(text(await recvAll(client)), "hi\nme");
-});
-
-behaves("onListen gets the real address, once", async (transport) => {
+testEachTransport("onListen gets the real address, once", async (transport) => {
   const heard: Address[] = [];
   const onListen = (addr: Address) => void heard.push(addr);
   const options = { ...transport.listenOptions(), onListen };
   await using server = await serve(options, echo);
   assertEquals(heard, [server.addr]);
   assert(server.addr.transport === "unix" || server.addr.port > 0);
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   await exchange(client, "there");
 });
 
-behaves("an onListen that throws leaves no port open", async (transport) => {
-  const place = await freePlace(transport);
-  const fault = new Error("From onListen");
-  const throwing = () => {
-    throw fault;
-  };
-  const rejecting = () => Promise.reject(fault);
-  for (const onListen of [throwing, rejecting]) {
-    const error = await assertRejects(
-      () => serve({ ...place, onListen }, echo),
-      Error,
-    );
-    assertEquals(error, fault);
-    await assertFree(place);
-  }
-});
+testEachTransport(
+  "an onListen that throws leaves no port open",
+  async (transport) => {
+    const place = await freePlace(transport);
+    const fault = new Error("From onListen");
+    const throwing = () => {
+      throw fault;
+    };
+    const rejecting = () => Promise.reject(fault);
+    for (const onListen of [throwing, rejecting]) {
+      const error = await assertRejects(
+        () => serve({ ...place, onListen }, echo),
+        Error,
+      );
+      assertEquals(error, fault);
+      await assertFree(place);
+    }
+  },
+);
 
-behaves("a port in use is EADDRINUSE", async (transport) => {
+testEachTransport("a port in use is EADDRINUSE", async (transport) => {
   await using server = await serve(transport.listenOptions(), echo);
   const { code } = await assertRejects(
     () => serve(at(transport, server.addr), echo),
     SocketError,
   );
   assertEquals(code, "EADDRINUSE");
-  await using client = await reach(transport, server);
+  await using client = await transport.connect(server.addr);
   await exchange(client, "still here");
 });
 

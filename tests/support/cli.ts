@@ -1,7 +1,8 @@
 // What the tests of the command line share: how to run it, what `ping` tells.
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "./assert.ts";
-import { certificates, type Program, type Runtime, start } from "./support.ts";
+import { certificates } from "./certificates.ts";
+import { type Program, type Runtime, start } from "./programs.ts";
 
 export const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 

@@ -8,17 +8,10 @@ import {
   SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { certificates } from "./certificates.ts";
 import { noSignals, noUnix } from "./platform.ts";
-import {
-  certificates,
-  deno,
-  pathOf,
-  portOf,
-  type Program,
-  python,
-  type Runtime,
-  start,
-} from "./support.ts";
+import { deno, type Program, python, type Runtime, start } from "./programs.ts";
+import { pathOf, portOf } from "./transports.ts";
 
 export const options = { timeout: 60_000 };
 /** For tests that end a program by a signal. */

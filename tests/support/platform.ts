@@ -4,6 +4,9 @@ import process from "node:process";
 
 export const { platform } = process;
 
+export const onBun = "Bun" in globalThis;
+export const onDeno = "Deno" in globalThis;
+
 /** Why a test cannot be run here, for `skip`; false where it can. */
 function lack(missing: boolean, reason: string): string | false {
   if (missing) console.log(`Skipped: ${reason}`);

@@ -1,6 +1,8 @@
 // A Python peer that cuts its connection when told to, over any transport.
 import type { Address } from "../../mod.ts";
-import { certificates, type Program, python, start } from "./support.ts";
+import { assertEquals } from "./assert.ts";
+import { certificates } from "./certificates.ts";
+import { type Program, python, start } from "./programs.ts";
 
 /** The kernel resets where `SO_LINGER` is 0, and on Unix where bytes are left. */
 const CUTTER = `
@@ -44,4 +46,10 @@ export function startCutter(
   const { caFile, certFile, keyFile } = certificates ?? {};
   const files = [caFile, certFile, keyFile].map((file) => file ?? "");
   return start(python(CUTTER + script, name, place, count, ...files));
+}
+
+/** Lets a script that waits for a line cut its connections, and waits for it. */
+export async function resetNow(peer: Program): Promise<void> {
+  peer.process.stdin?.write("\n");
+  assertEquals(await peer.line(), "cut");
 }

@@ -3,8 +3,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Address, ServeOptions, ServerStats } from "../../mod.ts";
 import { assertEquals } from "./assert.ts";
-import { type Program, type Runtime, start } from "./support.ts";
 import { cpu, descriptors, memory } from "./proc.ts";
+import { type Program, type Runtime, start } from "./programs.ts";
 
 const SERVER = fileURLToPath(new URL("server_program.ts", import.meta.url));
 

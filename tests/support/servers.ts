@@ -1,7 +1,6 @@
 // What the tests of the servers share.
 import {
   type Address,
-  connect,
   type Connection,
   listen,
   type ListenOptions,
@@ -9,14 +8,8 @@ import {
   SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
-import { portOf, recvExactly, text, type Transport } from "./support.ts";
-
-export function reach(
-  transport: Transport,
-  server: Server,
-): Promise<Connection> {
-  return connect(transport.connectOptions(server.addr));
-}
+import { recvExactly, text } from "./bytes.ts";
+import { portOf, type Transport } from "./transports.ts";
 
 /** Options to listen at an address that is known already. */
 export function at(transport: Transport, addr: Address): ListenOptions {
@@ -27,7 +20,7 @@ export function at(transport: Transport, addr: Address): ListenOptions {
 
 /** Options to listen where nobody does; whether that stays so can be asked. */
 export async function freePlace(transport: Transport): Promise<ListenOptions> {
-  await using listener = await listen(transport.listenOptions());
+  await using listener = await transport.listen();
   return at(transport, listener.addr);
 }
 
@@ -41,7 +34,7 @@ export async function assertRefused(
   server: Server,
 ): Promise<void> {
   const { code } = await assertRejects(
-    () => reach(transport, server),
+    () => transport.connect(server.addr),
     SocketError,
   );
   const gone = server.addr.transport === "unix" ? "ENOENT" : "ECONNREFUSED";

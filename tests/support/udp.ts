@@ -2,9 +2,9 @@
 import { describe, it } from "node:test";
 import { bind, type DatagramServer, type DatagramSocket } from "../../mod.ts";
 import { assertEquals } from "./assert.ts";
-import { text } from "./support.ts";
+import { text } from "./bytes.ts";
+import { onDeno } from "./platform.ts";
 
-export const onDeno = "Deno" in globalThis;
 export const native = onDeno && "listenDatagram" in Object(globalThis["Deno"]);
 export const backEnd = onDeno
   ? native ? "Deno.listenDatagram" : "node:dgram"
@@ -18,11 +18,6 @@ export function perFamily(
     it("IPv4", { timeout: 30_000 }, () => test("127.0.0.1"));
     it("IPv6", { timeout: 30_000 }, () => test("::1"));
   });
-}
-
-/** What a caller without types may pass. */
-export function untyped<T>(value: unknown): T {
-  return value as T;
 }
 
 /** A port where nobody listens. */
@@ -61,17 +56,4 @@ export async function ask(
   const [answer, from] = await socket.recvFrom();
   assertEquals(from, server.addr);
   return answer;
-}
-
-/** What `console.error` is told meanwhile. */
-export async function complaints(act: () => Promise<void>): Promise<unknown[]> {
-  const told: unknown[] = [];
-  const original = console.error;
-  console.error = (...args: unknown[]) => told.push(...args);
-  try {
-    await act();
-  } finally {
-    console.error = original;
-  }
-  return told;
 }

@@ -1,16 +1,18 @@
 // How `connect` over TLS fails: peers that are none, aborts, wrong options.
 import { it } from "node:test";
 import { connect, listen, type Listener, type NetAddress } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertRejectsWith,
-  portOf,
-  python,
-  recvAll,
-  recvExactly,
-  start,
-} from "../support/support.ts";
-import { itIsSo, onBun, untyped } from "../support/tls.ts";
+  untyped,
+} from "../support/assert.ts";
+import { recvAll, recvExactly } from "../support/bytes.ts";
+import { onBun } from "../support/platform.ts";
+import { python, start } from "../support/programs.ts";
+import { testTls } from "../support/tls.ts";
+import { portOf } from "../support/transports.ts";
 
 /** Asserts that whoever else connected to a TCP listener left again. */
 async function assertNobodyStays(
@@ -134,7 +136,7 @@ it("caCerts that are not PEM are a TypeError", async () => {
   }
 });
 
-itIsSo("garbage in the armour of caCerts is EPROTO", async ({ server }) => {
+testTls("garbage in the armour of caCerts is EPROTO", async ({ server }) => {
   const caCerts = [
     "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n",
   ];

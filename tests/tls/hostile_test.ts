@@ -1,15 +1,10 @@
 // Handshakes cut or corrupted at every stage, by whoever sits in between.
 import { connect, type Connection, listen, type Listener } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
-import {
-  assertRejectsWith,
-  concat,
-  portOf,
-  recvAll,
-  start,
-  text,
-} from "../support/support.ts";
-import { itIsSo } from "../support/tls.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { concat, recvAll, text } from "../support/bytes.ts";
+import { start } from "../support/programs.ts";
+import { testTls } from "../support/tls.ts";
+import { portOf } from "../support/transports.ts";
 
 /** The steps of an offset: all of what decides, then some of the rest. */
 function offsets(length: number, step: number): number[] {
@@ -41,7 +36,7 @@ async function hearAll(listener: Listener, said: string[]): Promise<void> {
   }
 }
 
-itIsSo("a hello cut or flipped at any byte is nobody", async (made) => {
+testTls("a hello cut or flipped at any byte is nobody", async (made) => {
   const hello = await recordHello();
   await using listener = await listen({ port: 0, tls: made.server });
   const { port } = listener.addr;
@@ -117,7 +112,7 @@ async function relay(
 
 for (const direction of ["up", "down"] as const) {
   for (const way of ["cut", "flip"] as const) {
-    itIsSo(
+    testTls(
       `a handshake that meets a ${way} on the way ${direction}`,
       async (made) => {
         await using listener = await listen({ port: 0, tls: made.server });

@@ -8,20 +8,19 @@ import {
   type NetAddress,
   type TlsConnectOptions,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import type { Certificates } from "../support/certificates.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertRejectsWith,
   assertSameBytes,
-  certificates,
-  pattern,
-  portOf,
-  python,
-  recvAll,
-  start,
-  text,
-} from "../support/support.ts";
-import { itIsSo, onBun } from "../support/tls.ts";
+} from "../support/assert.ts";
+import { pattern, recvAll, text } from "../support/bytes.ts";
+import { type Certificates, certificates } from "../support/certificates.ts";
+import { onBun } from "../support/platform.ts";
+import { python, start } from "../support/programs.ts";
+import { testTls } from "../support/tls.ts";
+import { portOf } from "../support/transports.ts";
 
 /** Both ends of a connection by TLS. */
 async function join(
@@ -88,7 +87,7 @@ const oversleeping = certificates && overslept(certificates);
 // The test that awaits it reports it.
 oversleeping?.catch(() => {});
 
-itIsSo("only finished handshakes are handed out", async ({ ca, server }) => {
+testTls("only finished handshakes are handed out", async ({ ca, server }) => {
   await using listener = await listen({ port: 0, tls: server });
   await using _silent = await stray("silent", listener.addr.port);
   const [client, accepted] = await join(listener, { caCerts: [ca] });
@@ -96,7 +95,7 @@ itIsSo("only finished handshakes are handed out", async ({ ca, server }) => {
   await Promise.all([client.close(), accepted.close()]);
 });
 
-itIsSo("strays neither delay nor end the others", async ({ ca, server }) => {
+testTls("strays neither delay nor end the others", async ({ ca, server }) => {
   await using listener = await listen({ port: 0, tls: server });
   const { port } = listener.addr;
   const [before, served] = await join(listener, { caCerts: [ca] });
@@ -119,7 +118,7 @@ itIsSo("strays neither delay nor end the others", async ({ ca, server }) => {
   for (const conn of [before, served, ...strays]) await conn.close();
 });
 
-itIsSo("strays take no place in the backlog", async ({ ca, server }) => {
+testTls("strays take no place in the backlog", async ({ ca, server }) => {
   await using listener = await listen({ port: 0, tls: server, backlog: 1 });
   const strays: Connection[] = [];
   for (let i = 0; i < 3; i++) {
@@ -132,7 +131,7 @@ itIsSo("strays take no place in the backlog", async ({ ca, server }) => {
   assert(took < 5000, `${took} ms, the deadline of a stray is 10,000`);
 });
 
-itIsSo("junk and cuts are ended at once", async ({ server }) => {
+testTls("junk and cuts are ended at once", async ({ server }) => {
   await using listener = await listen({ port: 0, tls: server });
   for (const kind of ["junk", "cut"] as const) {
     await using conn = await stray(kind, listener.addr.port);
@@ -140,7 +139,7 @@ itIsSo("junk and cuts are ended at once", async ({ server }) => {
   }
 });
 
-itIsSo("close ends handshakes under way", async ({ ca, server }) => {
+testTls("close ends handshakes under way", async ({ ca, server }) => {
   const listener = await listen({ port: 0, tls: server });
   const { port } = listener.addr;
   await using silent = await stray("silent", port);
@@ -154,7 +153,7 @@ itIsSo("close ends handshakes under way", async ({ ca, server }) => {
   await recvAll(silent).catch(({ code }) => assertEquals(code, "ECONNRESET"));
 });
 
-itIsSo("100 handshakes at once succeed", async ({ ca, server }) => {
+testTls("100 handshakes at once succeed", async ({ ca, server }) => {
   await using listener = await listen({ port: 0, tls: server });
   const { port } = listener.addr;
   const clients = await Promise.all(
@@ -173,7 +172,7 @@ itIsSo("100 handshakes at once succeed", async ({ ca, server }) => {
   for (const conn of clients) await conn.close();
 });
 
-itIsSo("close delivers what was sent, unread as the peer is", async (made) => {
+testTls("close delivers what was sent, unread as the peer is", async (made) => {
   await using listener = await listen({ port: 0, tls: made.server });
   const bytes = pattern(1024 * 1024);
   const [client, server] = await join(listener, { caCerts: [made.ca] });
@@ -189,7 +188,7 @@ itIsSo("close delivers what was sent, unread as the peer is", async (made) => {
   await reader.close();
 });
 
-itIsSo("ALPN agrees on what the server prefers", async ({ ca, server }) => {
+testTls("ALPN agrees on what the server prefers", async ({ ca, server }) => {
   const cases: [string[]?, string[]?, string?][] = [
     [["parley", "h2"], ["h2", "parley"], "parley"],
     [["h2"], ["parley", "h2"], "h2"],
@@ -208,7 +207,7 @@ itIsSo("ALPN agrees on what the server prefers", async ({ ca, server }) => {
   }
 });
 
-itIsSo("no ALPN protocol in common is EPROTO", async ({ ca, server }) => {
+testTls("no ALPN protocol in common is EPROTO", async ({ ca, server }) => {
   const tls = { ...server, alpnProtocols: ["h2"] };
   await using listener = await listen({ port: 0, tls });
   const { port } = listener.addr;
@@ -216,7 +215,7 @@ itIsSo("no ALPN protocol in common is EPROTO", async ({ ca, server }) => {
   await assertRejectsWith("EPROTO", () => connect({ port, tls: other }));
 });
 
-itIsSo(
+testTls(
   "ALPN names are 1 to 255 characters of ASCII",
   async ({ ca, server }) => {
     await using listener = await listen({ port: 0, tls: server });
@@ -250,7 +249,7 @@ async function assertRefused(
   await using _again = await listen({ port });
 }
 
-itIsSo("what is not PEM is a TypeError", async ({ server }) => {
+testTls("what is not PEM is a TypeError", async ({ server }) => {
   const { cert, key } = server;
   const wrong = [
     ...[null, true, false, {}, { cert }, { key }],
@@ -264,12 +263,12 @@ itIsSo("what is not PEM is a TypeError", async ({ server }) => {
   }
 });
 
-itIsSo("a key of another certificate is EPROTO", async (made) => {
+testTls("a key of another certificate is EPROTO", async (made) => {
   const tls = { cert: made.server.cert, key: made.stranger.key };
   await assertRefused(tls, (act) => assertRejectsWith("EPROTO", act));
 });
 
-itIsSo("garbage in PEM armour is EPROTO", async ({ server }) => {
+testTls("garbage in PEM armour is EPROTO", async ({ server }) => {
   const { cert, key } = server;
   const spoil = (pem: string) =>
     pem.replace(/(-----BEGIN [^-]+-----\n)[^-]+/, "$1bm8gbm8gbm8=\n");
@@ -283,7 +282,7 @@ itIsSo("garbage in PEM armour is EPROTO", async ({ server }) => {
   ) await assertRefused(tls, (act) => assertRejectsWith("EPROTO", act));
 });
 
-itIsSo("keepAlive is ENOTSUP on Deno, set on Bun", async ({ ca, server }) => {
+testTls("keepAlive is ENOTSUP on Deno, set on Bun", async ({ ca, server }) => {
   const options = { port: 0, tls: server, keepAlive: true };
   if (!onBun) {
     const error = await assertRejectsWith("ENOTSUP", () => listen(options));
@@ -296,7 +295,7 @@ itIsSo("keepAlive is ENOTSUP on Deno, set on Bun", async ({ ca, server }) => {
   await Promise.all([client.close(), accepted.close()]);
 });
 
-itIsSo("a handshake has 10 seconds", async () => {
+testTls("a handshake has 10 seconds", async () => {
   const end = await oversleeping;
   assertEquals(end?.first, "in time");
   if (!onBun) return console.log("Deno refuses it, but lets it stay connected");

@@ -9,20 +9,19 @@ import {
   type TcpConnectOptions,
   type TlsConnectOptions,
 } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { text } from "../support/bytes.ts";
 import type { Identity } from "../support/certificates.ts";
+import { folder } from "../support/folder.ts";
 import {
-  assertRejectsWith,
   bun,
   deno,
-  folder,
   output,
   type Program,
   python,
   start,
-  text,
-} from "../support/support.ts";
-import { itIsSo } from "../support/tls.ts";
+} from "../support/programs.ts";
+import { testTls } from "../support/tls.ts";
 
 /** Connects, and shows that bytes pass. */
 async function reaches(
@@ -85,7 +84,7 @@ async function assertUntrusted(
   assertEquals(await server.line(), "heard 0 bytes");
 }
 
-itIsSo("a peer is verified by name and by IP", async ({ ca, server }) => {
+testTls("a peer is verified by name and by IP", async ({ ca, server }) => {
   const names = ["localhost", "127.0.0.1", "::1", "[::1]"];
   for (const hostname of names) {
     await using listener = await listen({ hostname, port: 0, tls: server });
@@ -97,7 +96,7 @@ itIsSo("a peer is verified by name and by IP", async ({ ca, server }) => {
   }
 });
 
-itIsSo("several authorities may be trusted", async (made) => {
+testTls("several authorities may be trusted", async (made) => {
   const { ca, otherCa, server } = made;
   await using listener = await listen({ port: 0, tls: server });
   for (const caCerts of [[otherCa, ca], [otherCa + ca]]) {
@@ -105,14 +104,14 @@ itIsSo("several authorities may be trusted", async (made) => {
   }
 });
 
-itIsSo("serverName counts, not hostname", async (made) => {
+testTls("serverName counts, not hostname", async (made) => {
   const { ca, stranger } = made;
   await using listener = await listen({ port: 0, tls: stranger });
-  const tls = { caCerts: [ca], serverName: "nobody.invalid" };
+  const tls = { caCerts: [ca], serverName: "stranger.invalid" };
   await reaches(listener, { tls });
 });
 
-itIsSo("an unknown CA is EPROTO, nothing is sent", async (made) => {
+testTls("an unknown CA is EPROTO, nothing is sent", async (made) => {
   const unknown: (true | TlsConnectOptions)[] = [
     true,
     {},
@@ -125,18 +124,18 @@ itIsSo("an unknown CA is EPROTO, nothing is sent", async (made) => {
   }
 });
 
-itIsSo("a wrong name is EPROTO, nothing is sent", async (made) => {
+testTls("a wrong name is EPROTO, nothing is sent", async (made) => {
   const reason = /not valid for name|does not match/;
   {
     await using server = witness(made.stranger, "stranger");
     await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, reason);
   }
   await using server = witness(made.server, "server");
-  const tls = { caCerts: [made.ca], serverName: "nobody.invalid" };
+  const tls = { caCerts: [made.ca], serverName: "stranger.invalid" };
   await assertUntrusted(server, { tls }, reason);
 });
 
-itIsSo("an expired certificate is EPROTO, nothing is sent", async (made) => {
+testTls("an expired certificate is EPROTO, nothing is sent", async (made) => {
   await using server = witness(made.expired, "expired");
   await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, /expired/i);
 });
@@ -169,24 +168,24 @@ try {
   }
 }
 
-itIsSo("no variable turns verification off", async ({ server, otherCa }) => {
+testTls("no variable turns verification off", async ({ server, otherCa }) => {
   const off = ["NODE_TLS_REJECT_UNAUTHORIZED=0"];
   await eachRuntimePrints(off, true, server, "EPROTO");
   await eachRuntimePrints(off, { caCerts: [otherCa] }, server, "EPROTO");
 });
 
-itIsSo("a wrong name stays wrong with that variable", async (made) => {
+testTls("a wrong name stays wrong with that variable", async (made) => {
   const tls = { caCerts: [made.ca] };
   const off = ["NODE_TLS_REJECT_UNAUTHORIZED=0"];
   await eachRuntimePrints(off, tls, made.stranger, "EPROTO");
 });
 
-itIsSo("the runtime's own roots are trusted", async (made) => {
+testTls("the runtime's own roots are trusted", async (made) => {
   const roots = [`NODE_EXTRA_CA_CERTS=${made.caFile}`];
   await eachRuntimePrints(roots, true, made.server, "connected");
 });
 
-itIsSo("caCerts add to the runtime's own roots", async (made) => {
+testTls("caCerts add to the runtime's own roots", async (made) => {
   const roots = [`NODE_EXTRA_CA_CERTS=${made.caFile}`];
   const tls = { caCerts: [made.otherCa] };
   await eachRuntimePrints(roots, tls, made.server, "connected");

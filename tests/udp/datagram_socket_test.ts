@@ -1,15 +1,14 @@
 // What UDP sockets promise, over IPv4 and IPv6, on each back end.
 import { setImmediate } from "node:timers";
 import { bind, type DatagramSocket } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
-import { largestDatagram } from "../support/platform.ts";
 import {
+  assert,
+  assertEquals,
   assertRejectsWith,
   assertSameBytes,
-  pattern,
-  text,
-  until,
-} from "../support/support.ts";
+} from "../support/assert.ts";
+import { pattern, text } from "../support/bytes.ts";
+import { largestDatagram } from "../support/platform.ts";
 import {
   backEnd,
   deadPort,
@@ -17,6 +16,7 @@ import {
   perFamily,
   twoSockets,
 } from "../support/udp.ts";
+import { until } from "../support/wait.ts";
 
 console.log(`UDP by ${backEnd}`);
 

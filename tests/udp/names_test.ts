@@ -1,9 +1,14 @@
 // What UDP sockets refuse, and how names and addresses are taken.
 import { describe, it } from "node:test";
 import { bind } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { assertRejectsWith } from "../support/support.ts";
-import { heard, untyped } from "../support/udp.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertRejectsWith,
+  untyped,
+} from "../support/assert.ts";
+import { heard } from "../support/udp.ts";
 
 describe("wrong arguments", () => {
   for (

@@ -14,21 +14,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import process from "node:process";
 import { describe, it } from "node:test";
 import { connect, listen, type UnixListenOptions } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { notLinux, noUnix, platform } from "../support/platform.ts";
 import {
+  assert,
+  assertEquals,
+  assertRejects,
   assertRejectsWith,
-  folder,
-  output,
-  pathOf,
-  python,
-  runtimes,
-  start,
-  text,
-} from "../support/support.ts";
+} from "../support/assert.ts";
+import { text } from "../support/bytes.ts";
+import { folder } from "../support/folder.ts";
+import { notLinux, noUnix, platform } from "../support/platform.ts";
+import { output, python, runtimes, start } from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+import process from "node:process";
 
 const options = { timeout: 30_000, skip: noUnix() };
 const onLinux = { ...options, skip: notLinux() };

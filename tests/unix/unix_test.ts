@@ -11,23 +11,24 @@ import {
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { connect, listen, type UnixConnectOptions } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
-import { notLinux, noUnix } from "../support/platform.ts";
 import {
+  assert,
+  assertEquals,
   assertRejectsWith,
   assertSameBytes,
+} from "../support/assert.ts";
+import { pattern, recvAll, text } from "../support/bytes.ts";
+import { folder } from "../support/folder.ts";
+import { notLinux, noUnix } from "../support/platform.ts";
+import {
   deno,
-  folder,
   output,
-  pathOf,
-  pattern,
   type Program,
   python,
-  recvAll,
   start,
-  text,
-  until,
-} from "../support/support.ts";
+} from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 const onBun = "Bun" in globalThis;
 const options = { timeout: 30_000, skip: noUnix() };

@@ -12,7 +12,8 @@ import {
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { deno, folder, start } from "../../support/support.ts";
+import { folder } from "../../support/folder.ts";
+import { deno, start } from "../../support/programs.ts";
 
 const repository = fileURLToPath(new URL("../../../", import.meta.url));
 export const [denoCommand] = deno.command;
