@@ -44,20 +44,26 @@ export async function ready(
 }
 
 /**
- * As a user types it: Deno adds `-A` to the `deno run` of a child process,
- * unless it does not see it.
+ * Deno as a user starts it. A Deno adds `-A` where a child process is the path
+ * of its own executable and `run`; this is another path to the same.
  */
-export function denoRun(script: string, ...args: string[]): string[] {
+function denoRun(...args: string[]): string[] {
   const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
-  return python(
-    "import json, os, pty, select\ncommand = json.loads(args[0])\n" + script,
-    JSON.stringify([...run, "--no-check", ...args]),
-  );
+  const path = run[0].replace(/[^/\\]+$/, "./$&");
+  return [path, ...run.slice(1), "--no-check", ...args];
 }
 
 /** With the permissions given here only. */
 export function only(...args: string[]): string[] {
-  return denoRun("os.execvp(command[0], command)", "--no-prompt", ...args);
+  return denoRun("--no-prompt", ...args);
+}
+
+/** Runs it on a terminal that `script` has: `pty`, and its `command`. */
+export function onTerminal(script: string, ...args: string[]): string[] {
+  return python(
+    "import json, os, pty, select\ncommand = json.loads(args[0])\n" + script,
+    JSON.stringify(denoRun(...args)),
+  );
 }
 
 export async function assertPrints(

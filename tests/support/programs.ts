@@ -95,12 +95,31 @@ export async function output(command: string[]): Promise<string> {
   return stdout;
 }
 
-/** Runs a Python program that has `socket` and its arguments at hand. */
+const PYTHON = "PARLEY_PYTHON";
+
+/**
+ * The interpreter itself: where `python3` is a script that looks for one, as
+ * pyenv's is, that takes ten times as long as the interpreter. A variable of
+ * the process, since each file that is tested loads this module again.
+ */
+function interpreter(): string {
+  return process.env[PYTHON] ??= ((): string => {
+    const name = platform === "win32" ? "python" : "python3";
+    const script = "import sys; print(sys.executable, end='')";
+    const { stdout } = spawnSync(name, ["-c", script], { encoding: "utf8" });
+    return stdout || name;
+  })();
+}
+
+/**
+ * Runs a Python program that has `socket` and its arguments at hand, and
+ * nothing but the standard library, whose import is fast.
+ */
 export function python(script: string, ...args: (string | number)[]): string[] {
   const prelude = "import socket, struct, sys, threading\n" +
     // The same lines on Windows.
     "sys.stdout.reconfigure(encoding='utf-8', newline='\\n')\n" +
     "args = sys.argv[1:]\nsocket.setdefaulttimeout(20)\n";
-  const name = platform === "win32" ? "python" : "python3";
-  return [name, "-c", prelude + script, ...args.map(String)];
+  const command = [interpreter(), "-I", "-S", "-c", prelude + script];
+  return [...command, ...args.map(String)];
 }
