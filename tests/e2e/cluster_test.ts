@@ -1,7 +1,7 @@
-// Ports shared by several listeners.
-import { describe, it } from "node:test";
-import { connect, formatAddress, listen } from "../../mod.ts";
-import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+// The workers of cluster.ts, which share a port.
+import { it } from "node:test";
+import { connect, formatAddress } from "../../mod.ts";
+import { assertEquals } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
 import { signal } from "../support/examples.ts";
 import { noSharedPorts } from "../support/platform.ts";
@@ -13,28 +13,6 @@ function command({ name, command }: Runtime, ...args: string[]): string[] {
   const flags = name === "deno" ? ["--unstable-net"] : [];
   return [...command, ...flags, "examples/cluster.ts", "--port", "0", ...args];
 }
-
-describe("reusePort", () => {
-  it("lets two listeners share a port, or says why not", options, async () => {
-    const shared = { port: 0, reusePort: true };
-    const mayShare = "Bun" in globalThis ||
-      "listenDatagram" in Reflect.get(globalThis, "Deno");
-    if (!mayShare) {
-      console.log("Deno runs without --unstable-net");
-      const error = await assertRejectsWith("ENOTSUP", () => listen(shared));
-      assert(error.message.includes("--unstable-net"), error.message);
-      return;
-    }
-    await using first = await listen(shared);
-    await using second = await listen({ ...shared, port: first.addr.port });
-    assertEquals(second.addr, first.addr);
-  });
-  it("is not for those who do not ask for it", async () => {
-    await using first = await listen({ port: 0 });
-    const { port } = first.addr;
-    await assertRejectsWith("EADDRINUSE", () => listen({ port }));
-  });
-});
 
 for (const runtime of runtimes) {
   it(`cluster.ts on ${runtime.name} serves by workers`, options, async () => {

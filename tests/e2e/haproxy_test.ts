@@ -1,5 +1,4 @@
-// Two servers, one on each runtime, behind HAProxy with the recipe for it.
-import { spawnSync } from "node:child_process";
+// The examples behind HAProxy: with its recipe, and with a PROXY header.
 import { it } from "node:test";
 import {
   connect,
@@ -11,19 +10,17 @@ import { assert, assertEquals } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
 import {
   freePort,
-  options,
   ready,
   refused,
+  serve,
   signal,
+  way,
 } from "../support/examples.ts";
+import { connectThrough, haproxy, withHaproxy } from "../support/haproxy.ts";
 import { noPosix } from "../support/platform.ts";
-import { output, start } from "../support/programs.ts";
+import { output, runtimes, start } from "../support/programs.ts";
 import { until } from "../support/wait.ts";
 import { answers, file, here, read, root, stages } from "./deploy.ts";
-
-const noHaproxy = spawnSync("haproxy", ["-v"]).status !== 0 &&
-  "There is no haproxy";
-if (noHaproxy) console.log(`Skipped: ${noHaproxy}`);
 
 /** Connections that have been served, and who they are. */
 async function clients(port: number): Promise<Connection[]> {
@@ -55,8 +52,8 @@ async function finish(conn: Connection): Promise<void> {
 }
 
 it("haproxy.cfg shares clients, names them, survives an end", {
-  ...options,
-  skip: noPosix() || noHaproxy,
+  ...withHaproxy,
+  skip: noPosix() || withHaproxy.skip,
 }, async () => {
   const trusting = ["echo", "--port=0", "--proxy-protocol=127.0.0.1"];
   const [first, second] = stages(read("Containerfile")).map((image) =>
@@ -66,13 +63,13 @@ it("haproxy.cfg shares clients, names them, survives an end", {
   await using two = second;
   const targets = [await ready(one), await ready(two)];
   const port = await freePort();
-  const haproxy = (...args: string[]) => [
+  const recipe = (...args: string[]) => [
     ...["env", `ECHO_BIND=127.0.0.1:${port}`],
     ...targets.map((port, i) => `ECHO_${i + 1}=127.0.0.1:${port}`),
     ...["haproxy", "-f", file("haproxy.cfg"), ...args],
   ];
-  await output(haproxy("-c"));
-  await using balancer = start(haproxy("-db"));
+  await output(recipe("-c"));
+  await using balancer = start(recipe("-db"));
   await listening(port);
   let log = "";
   two.process.stderr?.on("data", (data) => log += data);
@@ -109,3 +106,32 @@ it("haproxy.cfg shares clients, names them, survives an end", {
   assertEquals(ones.length + twos.length, early.length);
   assertEquals(servedBy(stderr, late).length, late.length);
 });
+
+for (const runtime of runtimes) {
+  it(
+    `HAProxy in front of echo.ts on ${runtime.name}`,
+    withHaproxy,
+    async () => {
+      for (const name of ["TCP", "Unix"] as const) {
+        const trusted = name === "Unix" ? "unix" : "127.0.0.0/8,::1";
+        const flag = `--proxy-protocol=${trusted}`;
+        await using server = await serve(runtime, way(name), "echo", flag);
+        const port = await freePort();
+        const app = name === "Unix"
+          ? `unix@${server.path}`
+          : `127.0.0.1:${server.port}`;
+        await using front = haproxy(
+          `127.0.0.1:${port}`,
+          `${app} send-proxy-v2`,
+        );
+        await using conn = await connectThrough(front, { port });
+        await conn.send("hello");
+        await conn.closeWrite();
+        assertEquals(text(await recvAll(conn)), "hello");
+        signal(server, "SIGTERM");
+        const { stderr } = await server.ended;
+        assertEquals(stderr, `${formatAddress(conn.localAddr)}\n`);
+      }
+    },
+  );
+}

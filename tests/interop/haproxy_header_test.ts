@@ -1,5 +1,4 @@
 // HAProxy in front: its headers of every kind tell who its client is.
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -16,61 +15,12 @@ import {
 import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
 import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
 import { certificates } from "../support/certificates.ts";
-import {
-  freePort,
-  serve as serveExample,
-  signal,
-  way,
-} from "../support/examples.ts";
+import { freePort } from "../support/examples.ts";
 import { folder } from "../support/folder.ts";
-import { type Program, runtimes, start } from "../support/programs.ts";
+import { connectThrough, haproxy, withHaproxy } from "../support/haproxy.ts";
+import type { Program } from "../support/programs.ts";
 import { pathOf, portOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
-
-const installed = spawnSync("haproxy", ["-v"]).status === 0;
-if (!installed) console.log("No haproxy, so the tests with it are skipped");
-const options = { timeout: 60_000, skip: installed ? false : "No haproxy" };
-
-/** The lines that are in front of every configuration. */
-const DEFAULTS = `
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 20s
-  timeout server 20s
-  timeout check 5s
-`;
-let configurations = 0;
-
-/** HAProxy that takes clients at `bind`, for a server line of `server`. */
-function haproxy(
-  bind: string,
-  server: string,
-  more = "",
-  global = "",
-): Program {
-  const file = join(folder, `haproxy${++configurations}.cfg`);
-  const listen = `\nlisten front\n  bind ${bind}\n  server app ${server}\n`;
-  writeFileSync(file, `global\n${global}${DEFAULTS}${listen}${more}`);
-  return start(["haproxy", "-db", "-f", file]);
-}
-
-/** Connects once it is up; one that ends instead says why. */
-async function reach(
-  front: Program,
-  target: ConnectOptions,
-): Promise<Connection> {
-  let over: string | undefined;
-  front.ended.then(({ stderr }) => over = stderr);
-  for (;;) {
-    try {
-      return await connect(target);
-    } catch (error) {
-      if (over !== undefined) throw new Error(over, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-}
 
 /** Serves behind a proxy: tells each client who it is, then echoes. */
 function serveNames(place: ServeOptions) {
@@ -92,7 +42,7 @@ async function toldThrough(
   front: Program,
   target: ConnectOptions,
 ): Promise<{ told: string; client: Address }> {
-  await using conn = await reach(front, target);
+  await using conn = await connectThrough(front, target);
   const told = await readLine(conn);
   const bytes = pattern(1024 * 1024);
   const [received] = await Promise.all([
@@ -117,7 +67,7 @@ const UNIQUE_ID = "  unique-id-format %[uuid()]\n";
 for (const sender of SENDERS) {
   describe(`HAProxy with ${sender}`, () => {
     for (const host of ["127.0.0.1", "::1"]) {
-      it(`tells of its client, ${host}`, options, async () => {
+      it(`tells of its client, ${host}`, withHaproxy, async () => {
         const place = { hostname: host, port: 0, proxyProtocol: TRUSTED };
         await using server = await serveNames(place);
         const port = await freePort();
@@ -130,7 +80,7 @@ for (const sender of SENDERS) {
       });
     }
 
-    it("tells a Unix socket", options, async () => {
+    it("tells a Unix socket", withHaproxy, async () => {
       const path = pathOf();
       const place = { transport: "unix", path, proxyProtocol: true } as const;
       await using _server = await serveNames(place);
@@ -142,7 +92,7 @@ for (const sender of SENDERS) {
       assertEquals(told, `${formatAddress(client)} to ${bind}`);
     });
 
-    it("tells of IPv4 as its socket for both has it", options, async () => {
+    it("tells of IPv4 as its socket for both has it", withHaproxy, async () => {
       await using server = await serveNames({
         port: 0,
         proxyProtocol: TRUSTED,
@@ -155,7 +105,7 @@ for (const sender of SENDERS) {
       assertEquals(told, `${from} to [::ffff:127.0.0.1]:${port}`);
     });
 
-    it("checks our health", options, async () => {
+    it("checks our health", withHaproxy, async () => {
       const checks: Address[] = [];
       const place = { port: 0, proxyProtocol: TRUSTED };
       await using server = await serve(place, async (conn) => {
@@ -171,7 +121,10 @@ for (const sender of SENDERS) {
         `  stats socket ${path}\n`,
       );
       // By the third check the first has a verdict.
-      await using stats = await reach(front, { transport: "unix", path });
+      await using stats = await connectThrough(front, {
+        transport: "unix",
+        path,
+      });
       await until(() => checks.length >= 3);
       await stats.send("show stat\n");
       const [names, _, app] = text(await recvAll(stats)).split("\n")
@@ -185,7 +138,7 @@ for (const sender of SENDERS) {
   });
 }
 
-it("HAProxy ends TLS, and tells of that too", options, async () => {
+it("HAProxy ends TLS, and tells of that too", withHaproxy, async () => {
   if (certificates === undefined) return console.log("Skipped: no openssl");
   const { ca, server: { cert, key } } = certificates;
   const pem = join(folder, "haproxy.pem");
@@ -202,19 +155,19 @@ it("HAProxy ends TLS, and tells of that too", options, async () => {
     serverName: "localhost",
     alpnProtocols: ["parley"],
   };
-  await using conn = await reach(front, { port, tls });
+  await using conn = await connectThrough(front, { port, tls });
   assertEquals(conn.alpnProtocol, "parley");
   const told = await readLine(conn);
   assertEquals(told, `${formatAddress(conn.localAddr)} to 127.0.0.1:${port}`);
 });
 
-it("HAProxy's checksum is there, and is checked", options, async () => {
+it("HAProxy's checksum is there, and is checked", withHaproxy, async () => {
   await using plain = await listen({ port: 0 });
   const port = await freePort();
   const sender = "send-proxy-v2 proxy-v2-options crc32c";
   const app = `127.0.0.1:${plain.addr.port} ${sender}`;
   await using front = haproxy(`127.0.0.1:${port}`, app);
-  await using client = await reach(front, { port });
+  await using client = await connectThrough(front, { port });
   await using conn = await plain.accept();
   const header = await recvExactly(conn, 35);
   // After IPv4 addresses and their ports.
@@ -233,25 +186,3 @@ it("HAProxy's checksum is there, and is checked", options, async () => {
     assertEquals(await told(header.map((b, i) => i === at ? b ^ 1 : b)), "");
   }
 });
-
-for (const runtime of runtimes) {
-  it(`HAProxy in front of echo.ts on ${runtime.name}`, options, async () => {
-    for (const name of ["TCP", "Unix"] as const) {
-      const trusted = name === "Unix" ? "unix" : "127.0.0.0/8,::1";
-      const flag = `--proxy-protocol=${trusted}`;
-      await using server = await serveExample(runtime, way(name), "echo", flag);
-      const port = await freePort();
-      const app = name === "Unix"
-        ? `unix@${server.path}`
-        : `127.0.0.1:${server.port}`;
-      await using front = haproxy(`127.0.0.1:${port}`, `${app} send-proxy-v2`);
-      await using conn = await reach(front, { port });
-      await conn.send("hello");
-      await conn.closeWrite();
-      assertEquals(text(await recvAll(conn)), "hello");
-      signal(server, "SIGTERM");
-      const { stderr } = await server.ended;
-      assertEquals(stderr, `${formatAddress(conn.localAddr)}\n`);
-    }
-  });
-}

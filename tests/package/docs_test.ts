@@ -1,12 +1,10 @@
 // The documentation: nothing lacks a comment, and the examples run.
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
 import { folder } from "../support/folder.ts";
-import { onBun } from "../support/platform.ts";
-import { bun, deno, output } from "../support/programs.ts";
+import { deno, output, runtimes, start } from "../support/programs.ts";
 
 const options = { timeout: 120_000 };
 const root = new URL("../../", import.meta.url);
@@ -119,22 +117,26 @@ describe("documentation", () => {
     });
   }
 
-  it("has examples that run and end by themselves", options, async () => {
-    const files = join(folder, "documentation");
-    mkdirSync(files);
-    const [command, ...args] = onBun ? bun.command : deno.command;
-    const found = await allExamples();
-    assert(found.length > 0);
-    for (const [i, code] of found.entries()) {
-      const path = join(files, `${i}.ts`);
-      writeFileSync(path, code);
-      const { status, stderr } = spawnSync(command, [...args, path], {
-        encoding: "utf8",
-        timeout: 20_000,
-      });
-      assertEquals(status, 0, `${code}\n${stderr}`);
-    }
-  });
+  for (const { name, command } of runtimes) {
+    it(`has examples that run and end on ${name}`, options, async () => {
+      const files = join(folder, `documentation-${name}`);
+      mkdirSync(files);
+      const found = await allExamples();
+      assert(found.length > 0);
+      const left = found.entries();
+      await Promise.all(Array.from({ length: 4 }, async () => {
+        for (const [i, code] of left) {
+          const path = join(files, `${i}.ts`);
+          writeFileSync(path, code);
+          await using program = start([...command, path]);
+          const late = setTimeout(() => program.process.kill(), 20_000);
+          const { status, stderr } = await program.ended;
+          clearTimeout(late);
+          assertEquals(status, 0, `${code}\n${stderr}`);
+        }
+      }));
+    });
+  }
 });
 
 /** Every example once, with this package in the place of a published one. */

@@ -13,14 +13,7 @@ import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import { text } from "../support/bytes.ts";
 import type { Identity } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
-import {
-  bun,
-  deno,
-  output,
-  type Program,
-  python,
-  start,
-} from "../support/programs.ts";
+import { type Program, python, start } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
 
 /** Connects, and shows that bytes pass. */
@@ -138,55 +131,4 @@ testTls("a wrong name is EPROTO, nothing is sent", async (made) => {
 testTls("an expired certificate is EPROTO, nothing is sent", async (made) => {
   await using server = witness(made.expired, "expired");
   await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, /expired/i);
-});
-
-/** Runs a client of its own on each runtime, with this in the environment. */
-async function eachRuntimePrints(
-  environment: string[],
-  tls: true | TlsConnectOptions,
-  identity: Identity,
-  expected: string,
-): Promise<void> {
-  await using listener = await listen({ port: 0, tls: identity });
-  const mod = new URL("../../mod.ts", import.meta.url).href;
-  const file = join(folder, "client_of_its_own.ts");
-  writeFileSync(
-    file,
-    `import { connect } from ${JSON.stringify(mod)};
-const { port } = ${JSON.stringify(listener.addr)};
-try {
-  await using conn = await connect({ port, tls: ${JSON.stringify(tls)} });
-  await conn.send("secret");
-  console.log("connected");
-} catch (error) {
-  console.log(error.code);
-}`,
-  );
-  for (const { command } of [deno, bun]) {
-    const printed = await output(["env", ...environment, ...command, file]);
-    assertEquals(printed.trim(), expected, command[0]);
-  }
-}
-
-testTls("no variable turns verification off", async ({ server, otherCa }) => {
-  const off = ["NODE_TLS_REJECT_UNAUTHORIZED=0"];
-  await eachRuntimePrints(off, true, server, "EPROTO");
-  await eachRuntimePrints(off, { caCerts: [otherCa] }, server, "EPROTO");
-});
-
-testTls("a wrong name stays wrong with that variable", async (made) => {
-  const tls = { caCerts: [made.ca] };
-  const off = ["NODE_TLS_REJECT_UNAUTHORIZED=0"];
-  await eachRuntimePrints(off, tls, made.stranger, "EPROTO");
-});
-
-testTls("the runtime's own roots are trusted", async (made) => {
-  const roots = [`NODE_EXTRA_CA_CERTS=${made.caFile}`];
-  await eachRuntimePrints(roots, true, made.server, "connected");
-});
-
-testTls("caCerts add to the runtime's own roots", async (made) => {
-  const roots = [`NODE_EXTRA_CA_CERTS=${made.caFile}`];
-  const tls = { caCerts: [made.otherCa] };
-  await eachRuntimePrints(roots, tls, made.server, "connected");
 });

@@ -25,7 +25,7 @@ import {
 import { text } from "../support/bytes.ts";
 import { folder } from "../support/folder.ts";
 import { notLinux, noUnix, platform } from "../support/platform.ts";
-import { output, python, runtimes, start } from "../support/programs.ts";
+import { output, python, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 import process from "node:process";
 
@@ -273,35 +273,6 @@ for (const pending of [false, true]) {
       await others[0].close();
       assert(!existsSync(pathOf(others[0].addr)));
     });
-  });
-}
-
-const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
-
-for (const { name, command } of runtimes) {
-  it(`a relative path stays the same on ${name}`, options, async () => {
-    const [here, there] = ["here-", "there-"].map((prefix) =>
-      mkdtempSync(join(folder, prefix))
-    );
-    writeFileSync(join(there, "x.sock"), "precious");
-    const program = join(here, "relative.ts");
-    writeFileSync(
-      program,
-      `import process from "node:process";
-import { connect, listen } from ${MOD};
-process.chdir(${JSON.stringify(here)});
-const listener = await listen({ transport: "unix", path: "x.sock" });
-const client = await connect({ transport: "unix", path: "x.sock" });
-const accepted = await listener.accept();
-console.log(client.remoteAddr.path, accepted.localAddr.path);
-await client.close();
-await accepted.close();
-process.chdir(${JSON.stringify(there)});
-await listener.close();`,
-    );
-    assertEquals(await output([...command, program]), "x.sock x.sock\n");
-    assertEquals(readFileSync(join(there, "x.sock"), "utf8"), "precious");
-    assert(!existsSync(join(here, "x.sock")));
   });
 }
 

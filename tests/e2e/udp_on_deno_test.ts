@@ -1,72 +1,12 @@
-// Other people's programs over UDP; Deno's permissions and back ends.
-import { spawnSync } from "node:child_process";
+// UDP on Deno: its permissions, and its other back end.
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { bind, type SocketErrorCode } from "../../mod.ts";
-import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
-import { pattern, text } from "../support/bytes.ts";
-import { largestDatagram, onDeno } from "../support/platform.ts";
-import { deno, output, python, start } from "../support/programs.ts";
-import { deadPort, native, perFamily } from "../support/udp.ts";
+import type { SocketErrorCode } from "../../mod.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { onDeno } from "../support/platform.ts";
+import { deno, start } from "../support/programs.ts";
+import { deadPort, native } from "../support/udp.ts";
 import process from "node:process";
-
-perFamily("Python is a peer, both ways", async (hostname) => {
-  const family = hostname === "::1" ? "socket.AF_INET6" : "socket.AF_INET";
-  const lengths = [5, 0, 1, 1472, largestDatagram()];
-  await using server = start(python(
-    `s = socket.socket(${family}, socket.SOCK_DGRAM)
-s.bind((args[0], 0))
-print(s.getsockname()[1], flush=True)
-for _ in range(${lengths.length}):
-    data, peer = s.recvfrom(65536)
-    s.sendto(data, peer[:2])`,
-    hostname,
-  ));
-  await using socket = await bind({ hostname, port: 0 });
-  const port = Number(await server.line());
-  for (const length of lengths) {
-    await socket.sendTo(pattern(length, 7), { hostname, port });
-    const [data, from] = await socket.recvFrom();
-    assertSameBytes(data, pattern(length, 7));
-    assertEquals(from, { transport: "udp", hostname, port });
-  }
-  const client = output(python(
-    `s = socket.socket(${family}, socket.SOCK_DGRAM)
-for n in [${lengths}]:
-    s.sendto(b"x" * n, (args[0], int(args[1])))
-    data, peer = s.recvfrom(65536)
-    assert data == b"x" * n and peer[1] == int(args[1]), (n, len(data), peer)
-print("whole")`,
-    hostname,
-    socket.addr.port,
-  ));
-  for (const length of lengths) {
-    const [data, from] = await socket.recvFrom();
-    assertEquals(data.length, length);
-    await socket.sendTo(data, from);
-  }
-  assertEquals((await client).trim(), "whole");
-});
-
-if (spawnSync("socat", ["-V"]).status !== 0) {
-  console.log("No socat, so UDP is not tested against it");
-} else {
-  perFamily("socat is a peer", async (hostname) => {
-    await using socket = await bind({ hostname, port: 0 });
-    const { port } = socket.addr;
-    const target = hostname === "::1"
-      ? `UDP6:[::1]:${port}`
-      : `UDP4:${hostname}:${port}`;
-    await using socat = start(["socat", "-", target]);
-    for (const word of ["hello", "again"]) {
-      socat.process.stdin?.write(`${word}\n`);
-      const [data, from] = await socket.recvFrom();
-      assertEquals(text(data), `${word}\n`);
-      await socket.sendTo(`${word} to you\n`, from);
-      assertEquals(await socat.line(), `${word} to you`);
-    }
-  });
-}
 
 /** What Deno's permissions make of a bind and a send, in a process of its own. */
 const attempts = `
