@@ -1,14 +1,24 @@
-// Runs the suite on Bun: the installed one, or else the one from npm.
+// Runs on Bun what tests this process: the installed Bun, or the one from npm.
+// The other folders start processes of both runtimes, and so run once, on Deno.
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { bun } from "./support.ts";
+import { bun } from "./support/programs.ts";
+
+const IN_PROCESS = [
+  "contract",
+  "interop",
+  "proxy_protocol",
+  "servers",
+  "tls",
+  "udp",
+  "unix",
+];
 
 const [name, ...args] = bun.command;
+const files = IN_PROCESS.map((folder) => `tests/${folder}/`);
 const { status } = spawnSync(
   name,
-  [...args, "test", ...process.argv.slice(2)],
-  {
-    stdio: "inherit",
-  },
+  [...args, "test", ...files, ...process.argv.slice(2)],
+  { stdio: "inherit" },
 );
 process.exitCode = status ?? 1;

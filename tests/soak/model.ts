@@ -1,7 +1,8 @@
 // A model of one connection pair, and random sequences of calls held to it.
 import { type Connection, SocketError } from "../../mod.ts";
-import { assert, assertEquals } from "../assert.ts";
-import { type Pair, pattern } from "../support.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { pattern } from "../support/bytes.ts";
+import type { Pair } from "../support/transports.ts";
 
 /** What flows, in each direction: no two positions look alike for long. */
 const FLOW = pattern(1 << 16);

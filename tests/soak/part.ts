@@ -1,9 +1,10 @@
 // Runs the parts of the soak on this runtime: `part.ts SCALE LIMIT [NAME…]`.
 // One line per part, as JSON; status 1 if one failed.
 import process from "node:process";
-import { bun, deno, until } from "../support.ts";
+import { descriptors } from "../support/proc.ts";
+import { bun, deno } from "../support/programs.ts";
+import { until } from "../support/wait.ts";
 import { partsOf } from "./parts.ts";
-import { descriptors } from "./proc.ts";
 
 const [scale, limit, ...names] = process.argv.slice(2);
 const here = "Bun" in globalThis ? bun : deno;

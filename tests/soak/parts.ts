@@ -7,21 +7,19 @@ import {
   type Connection,
   type ListenOptions,
 } from "../../mod.ts";
-import { assert, assertEquals } from "../assert.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { pattern, recvExactly, text } from "../support/bytes.ts";
+import { memory } from "../support/proc.ts";
+import type { Runtime } from "../support/programs.ts";
+import { startCutter } from "../support/raw_peer.ts";
 import {
-  pair,
-  pattern,
-  recvExactly,
-  type Runtime,
-  text,
-  type Transport,
-  transports,
-  until,
-} from "../support.ts";
+  startVictim,
+  type Victim,
+  watch,
+} from "../support/server_under_test.ts";
+import { pair, type Transport, transports } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 import { runSequence } from "./model.ts";
-import { memory } from "./proc.ts";
-import { startCutter } from "./peer.ts";
-import { startVictim, type Victim, watch } from "./victim.ts";
 
 /** What a part did, for the report. */
 export type Report = Record<string, number | string>;
@@ -162,7 +160,7 @@ const gigabyte: (transport: Transport) => Part =
     });
     const { pid, addrs: [addr] } = victim;
     const before = watch(pid);
-    await using conn = await connect(transport.connectOptions(addr));
+    await using conn = await transport.connect(addr);
     const [sent, received] = [createHash("sha256"), createHash("sha256")];
     const sending = (async () => {
       const block = pattern(MIB);
@@ -198,7 +196,7 @@ const deaf: (transport: Transport, role: "pour" | "deaf") => Part =
     const block = pattern(MIB);
     const peers: Connection[] = [];
     for (let i = 0; i < count; i++) {
-      peers.push(await connect(transport.connectOptions(addr)));
+      peers.push(await transport.connect(addr));
     }
     const floods = role === "pour" ? [] : peers.map(async (conn) => {
       for (let i = 0; i < blocks; i++) await conn.send(block);
@@ -232,7 +230,7 @@ const halfOpen: (transport: Transport) => Part =
     const data = pattern(10_000);
     const open: Connection[] = [];
     await inTurns(count, 50, async () => {
-      const conn = await connect(transport.connectOptions(addr));
+      const conn = await transport.connect(addr);
       open.push(conn);
       await conn.send(data);
       await conn.closeWrite();

@@ -1,11 +1,11 @@
 // The soak: `run.ts [SCALE] [NAME…]`, ten minutes at most. Runs every part on
 // both runtimes, prints what it did, and fails on any loss or leak.
 import { spawn, spawnSync } from "node:child_process";
-import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type Runtime, runtimes } from "../support.ts";
-import { hasProc } from "./proc.ts";
+import { hasProc } from "../support/proc.ts";
+import { type Runtime, runtimes } from "../support/programs.ts";
+import process from "node:process";
 
 const LONGEST = 10 * 60_000;
 const PART = fileURLToPath(new URL("part.ts", import.meta.url));

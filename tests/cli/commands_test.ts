@@ -1,0 +1,186 @@
+// The commands, their help, and their errors.
+import { describe, it } from "node:test";
+import { connect } from "../../mod.ts";
+import { greetingFlags, serverFlags } from "../../src/cli/flags.ts";
+import { pingFlags } from "../../src/cli/ping/options.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { recvAll, text } from "../support/bytes.ts";
+import {
+  assertIntact,
+  assertRefuses,
+  cli,
+  parley,
+  ping,
+  portIn,
+  targetIn,
+} from "../support/cli.ts";
+import { freePort, only, options, signal, ways } from "../support/examples.ts";
+import { output, runtimes, start } from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+import config from "../../deno.json" with { type: "json" };
+
+const flags = {
+  echo: serverFlags("0"),
+  greet: greetingFlags,
+  ping: pingFlags,
+};
+
+/** Names of the transports in the document of `ping`. */
+const TRANSPORTS = {
+  "TCP": "tcp",
+  "TCP/IPv6": "tcp",
+  "Unix": "unix",
+  "TLS": "tls",
+  "UDP": "udp",
+};
+
+for (const runtime of runtimes) {
+  const run = (...args: string[]) => parley(runtime, ...args);
+
+  describe(`the command line on ${runtime.name}`, () => {
+    it("--version prints name, version and runtime", options, async () => {
+      const [name, version, where, ...rest] = (await output(run("--version")))
+        .trimEnd().split(" ");
+      assertEquals([name, version], [config.name, config.version]);
+      assert(where.toLowerCase().startsWith(`${runtime.name}/`), where);
+      assertEquals(rest, []);
+    });
+
+    it("--help fits a terminal, and lists all flags", options, async () => {
+      const general = await output(run("--help"));
+      assertEquals(await output(run("-h")), general);
+      for (const [name, own] of Object.entries(flags)) {
+        const help = await output(run(name, "--help"));
+        assertEquals(await output(run(name, "-h")), help);
+        assert(general.includes(`  ${name} `), general);
+        assert(help.startsWith(`Usage: parley ${name} `), help);
+        assert(help.includes(" -N"), "It names no permission of Deno");
+        const wide = `${general}${help}`.split("\n").filter((line) =>
+          line.length > 80
+        );
+        assertEquals(wide, []);
+        for (const flag of Object.keys(own)) {
+          assert(help.includes(`--${flag} `), `${name} --${flag}`);
+        }
+      }
+    });
+
+    it("wrong arguments are one line and status 2", options, async () => {
+      const wrong: [string[], string][] = [
+        [[], "echo, greet or ping"],
+        [["pong"], '"pong": expected echo, greet or ping'],
+        [["--nope"], "parley --help"],
+        [["echo", "--nope"], "parley echo --help"],
+        [["echo", "extra"], '"extra"'],
+        [["echo", "--port", "x"], "--port"],
+        [["echo", "--port", "70000"], "70000"],
+        [["echo", "--udp", "--cert", "c", "--key", "k"], "--cert"],
+        [["greet", "--when", "never"], "--when"],
+        [["ping"], "TARGET"],
+        [["ping", "127.0.0.1"], "HOST:PORT"],
+        [["ping", "::1:7"], "[IPV6]:PORT"],
+        [["ping", "a:0"], "port"],
+        [["ping", "a:65536"], "port"],
+        [["ping", "a:7", "b:7"], "b:7"],
+        [["ping", "a:7", "-c", "0"], "--count"],
+        [["ping", "a:7", "-c", "1.5"], "--count"],
+        [["ping", "a:7", "-i", "soon"], "--interval"],
+        [["ping", "a:7", "-W", "0"], "--timeout"],
+        [["ping", "a:7", "-s", "0"], "--size"],
+        [["ping", "a:7", "-s", "67108865"], "67108864"],
+        [["ping", "a:7", "--udp", "-s", "65508"], "65507"],
+        [["ping", "a:7", "--udp", "--tls"], "--tls"],
+        [["ping", "a:7", "--udp", "--ca", ""], "--ca"],
+        [["ping", "unix:/x", "--udp"], "--udp"],
+        [["ping", "unix:/x", "--server-name", "a"], "--server-name"],
+        [["ping", "a:7", "--nope"], "parley ping --help"],
+      ];
+      for (const [args, message] of wrong) {
+        await assertRefuses(run(...args), message, 2);
+      }
+    });
+
+    it("later errors are one line and status 1", options, async () => {
+      const port = `${await freePort()}`;
+      await using server = start(run("echo", "--port", port));
+      await portIn(server);
+      await assertRefuses(run("echo", "--port", port), "EADDRINUSE", 1);
+      await assertRefuses(run("greet", "--port", port), "EADDRINUSE", 1);
+      const unused = `127.0.0.1:${await freePort()}`;
+      await assertRefuses(run("ping", unused), "ECONNREFUSED", 1);
+      await assertRefuses(run("ping", `unix:${pathOf()}`), "ENOENT", 1);
+      await assertRefuses(run("ping", "--ca", "/no/ca", unused), "/no/ca", 1);
+    });
+
+    for (const transport of ways) {
+      it(`echo serves ping, ${transport.name}`, options, async () => {
+        await using server = start(run("echo", ...transport.flags()));
+        const target = targetIn(await server.line());
+        for (const client of runtimes) {
+          const document = await ping(client, ...target, "-c", "3", "-i", "0");
+          assertIntact(document, 3);
+          assertEquals(document.target, target[0]);
+          assertEquals(document.transport, TRANSPORTS[transport.name]);
+        }
+        signal(server, "SIGINT");
+        assertEquals((await server.ended).status, 0);
+      });
+    }
+
+    it("echo takes the limits of a server", options, async () => {
+      const limits = ["--max-connections-per-host=1", "--idle-timeout=500"];
+      await using server = start(run("echo", "--port=0", ...limits));
+      const port = await portIn(server);
+      await using first = await connect({ port });
+      await using second = await connect({ port });
+      // The second is closed at once, the first after the idle timeout.
+      const idle = recvAll(first);
+      assertEquals((await recvAll(second)).length, 0);
+      assertEquals((await idle).length, 0);
+    });
+
+    it("greet greets, and stops on a signal", options, async () => {
+      await using server = start(run("greet", "--port=0", "--message=Hi 👋"));
+      const port = await portIn(server);
+      const conn = await connect({ port });
+      assertEquals(text(await recvAll(conn)), "Hi 👋");
+      await conn.close();
+      signal(server, "SIGTERM");
+      assertEquals((await server.ended).status, 0);
+    });
+
+    it("greet may wait for a message", options, async () => {
+      await using server = start(run("greet", "--port=0", "--when=message"));
+      await using conn = await connect({ port: await portIn(server) });
+      await conn.send("Hello?");
+      assertEquals(text(await recvAll(conn)), "Hello, client!");
+    });
+  });
+}
+
+describe("the command line on Deno", () => {
+  it("reports the permission that it lacks", options, async () => {
+    const lacking: [string[], string[], string][] = [
+      [[], ["echo", "--port=0"], "--allow-net"],
+      [[], ["greet", "--port=0"], "--allow-net"],
+      [[], ["ping", "127.0.0.1:7"], "--allow-net"],
+      [[], ["ping", "--udp", "127.0.0.1:7"], "--allow-net"],
+      [["-N=0.0.0.0:0"], ["ping", "--udp", "127.0.0.1:7"], "--allow-net"],
+      [["-N"], ["ping", "unix:/tmp/none"], "--allow-read"],
+      [["-N"], ["ping", "--ca=/tmp/none", "127.0.0.1:7"], "--allow-read"],
+      [["-N"], ["echo", "--cert=/no", "--key=/no"], "--allow-read"],
+    ];
+    for (const [granted, args, flag] of lacking) {
+      await assertRefuses(only(...granted, cli, ...args), flag, 1);
+    }
+  });
+
+  it("needs -N for the network, and nothing else", options, async () => {
+    for (const args of [[], ["--udp"]]) {
+      const command = only("-N", cli, "echo", "--port=0", ...args);
+      await using server = start(command);
+      const target = targetIn(await server.line());
+      await output(only("-N", cli, "ping", ...target, "-c1"));
+    }
+  });
+});

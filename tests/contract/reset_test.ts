@@ -1,0 +1,228 @@
+// Peers that reset their connection, at every stage of its life.
+import { type Connection, type Listener, SocketError } from "../../mod.ts";
+import { testContract } from "../support/adapters.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { pattern, recvExactly, text } from "../support/bytes.ts";
+import { notLinux } from "../support/platform.ts";
+import { resetNow, startCutter } from "../support/raw_peer.ts";
+import { pair, type Transport } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
+
+const TOO_MUCH = pattern(32 * 1024 * 1024);
+
+const unixResets = !notLinux();
+
+/** Tests it on every transport whose peer can reset. */
+function testReset(
+  behaviour: string,
+  test: (transport: Transport) => Promise<void>,
+): void {
+  const canReset = ({ name }: Transport) => name !== "Unix" || unixResets;
+  testContract(behaviour, test, canReset);
+}
+
+/** On Unix it is the unread byte which makes a close a reset. */
+const CUT = `
+s = secured(reach(), False)
+s.sendall(b"ready")
+sys.stdin.readline()
+cut(s)
+print("cut", flush=True)
+`;
+
+/** A connection whose peer is ready to cut it. */
+async function toBeCut(
+  transport: Transport,
+): Promise<
+  { conn: Connection; cut(): Promise<void> } & AsyncDisposable
+> {
+  const listener = await transport.listen();
+  const peer = startCutter(transport.name, listener.addr, CUT);
+  const conn = await listener.accept();
+  assertEquals(text(await recvExactly(conn, 5)), "ready");
+  return {
+    conn,
+    cut: () => resetNow(peer),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([conn.close(), listener.close()]);
+      await peer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function codeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(() => "none", (error) => {
+    if (error instanceof SocketError) return error.code;
+    throw error;
+  });
+}
+
+/** Accepts until the honest one comes; the others have been cut. */
+async function acceptHonest(listener: Listener): Promise<number> {
+  for (let others = 0;; others++) {
+    await using conn = await listener.accept();
+    const said = await conn.recv().then(text, ({ code }) => code);
+    if (said === "honest") return others;
+    assert(["ECONNRESET", ""].includes(said), said);
+  }
+}
+
+testReset(
+  "a reset before accept costs nobody else",
+  async (transport) => {
+    await using listener = await transport.listen();
+    const script = `
+for _ in range(int(args[2])):
+    cut(reach())
+print("cut", flush=True)
+`;
+    await using peer = startCutter(
+      transport.name,
+      listener.addr,
+      script,
+      20,
+    );
+    assertEquals(await peer.line(), "cut");
+    await using client = await transport.connect(listener.addr);
+    await client.send("honest");
+    const since = performance.now();
+    assert(await acceptHonest(listener) <= 20);
+    const waited = Math.round(performance.now() - since);
+    assert(waited < 2000, `Accepted after ${waited} ms`);
+  },
+);
+
+testReset(
+  "a reset after accept is ECONNRESET for all calls",
+  async (over) => {
+    await using ends = await toBeCut(over);
+    const { conn } = ends;
+    await conn.send("unread");
+    await ends.cut();
+    await assertRejectsWith("ECONNRESET", () => conn.recv());
+    await assertRejectsWith("ECONNRESET", () => conn.recv());
+    await assertRejectsWith("ECONNRESET", () => conn.send("late"));
+    await assertRejectsWith("ECONNRESET", () => conn.pipeTo(conn));
+    await conn.closeWrite();
+    await conn.close();
+    await assertRejectsWith("EBADF", () => conn.recv());
+  },
+);
+
+testReset("a reset ends a recv that waits", async (over) => {
+  await using ends = await toBeCut(over);
+  const waiting = codeOf(ends.conn.recv());
+  await ends.conn.send("unread");
+  await ends.cut();
+  assertEquals(await waiting, "ECONNRESET");
+});
+
+/**
+ * A sender hears of a reset as such, or as a broken pipe: on a Unix socket the
+ * kernel says so, elsewhere where the reset has been told already.
+ */
+function assertCut(code: string): void {
+  assert(["ECONNRESET", "EPIPE"].includes(code), code);
+}
+
+testReset("a reset ends sends that wait", async (over) => {
+  await using ends = await toBeCut(over);
+  const { conn } = ends;
+  const sends = [conn.send(TOO_MUCH), conn.send("queued")].map(codeOf);
+  await until(() => conn.bytesSent > 0);
+  await ends.cut();
+  (await Promise.all(sends)).forEach(assertCut);
+  await assertRejectsWith("ECONNRESET", () => conn.recv());
+  assert(conn.bytesSent < TOO_MUCH.length);
+});
+
+testReset("a reset ends a recv and a send at once", async (over) => {
+  await using ends = await toBeCut(over);
+  const { conn } = ends;
+  const calls = [codeOf(conn.recv()), codeOf(conn.send(TOO_MUCH))];
+  await until(() => conn.bytesSent > 0);
+  await ends.cut();
+  assertEquals(await Promise.all(calls), ["ECONNRESET", "ECONNRESET"]);
+});
+
+testReset("a reset ends a closeWrite that waits", async (over) => {
+  await using ends = await toBeCut(over);
+  const { conn } = ends;
+  const sent = codeOf(conn.send(TOO_MUCH));
+  const ended = codeOf(conn.closeWrite());
+  await until(() => conn.bytesSent > 0);
+  await ends.cut();
+  assertCut(await sent);
+  // A FIN to nobody may pass for sent.
+  if (await ended !== "none") assertCut(await ended);
+});
+
+testReset(
+  "a reset source ends pipeTo, not its destination",
+  async (over) => {
+    await using ends = await toBeCut(over);
+    await using other = await pair(over);
+    const piped = codeOf(ends.conn.pipeTo(other.client));
+    await ends.conn.send("unread");
+    await ends.cut();
+    assertEquals(await piped, "ECONNRESET");
+    await other.client.send("alive");
+    assertEquals(text(await recvExactly(other.server, 5)), "alive");
+  },
+);
+
+testReset(
+  "a reset destination ends pipeTo, not its source",
+  async (over) => {
+    await using ends = await toBeCut(over);
+    await using other = await pair(over);
+    const piped = codeOf(other.server.pipeTo(ends.conn));
+    const sent = codeOf(other.client.send(TOO_MUCH));
+    await until(() => ends.conn.bytesSent > 0);
+    await ends.cut();
+    assertCut(await piped);
+    await other.server.send("alive");
+    assertEquals(text(await recvExactly(other.client, 5)), "alive");
+    assert((await other.server.recv())?.length);
+    await other.client.close();
+    assert(["none", "EBADF"].includes(await sent));
+  },
+);
+
+testReset(
+  "a server that resets at once is an error, no hang",
+  async (over) => {
+    const script = `
+l = socket.socket(socket.AF_UNIX if kind == "Unix" else
+    socket.AF_INET6 if kind == "TCP/IPv6" else socket.AF_INET)
+l.bind(place if kind == "Unix" else
+    ("::1" if kind == "TCP/IPv6" else "127.0.0.1", 0))
+l.listen()
+print(place if kind == "Unix" else l.getsockname()[1], flush=True)
+while True:
+    s = l.accept()[0]
+    s.recv(1)
+    cut(s)
+`;
+    const options = over.listenOptions();
+    const place = options.transport === "unix"
+      ? { transport: "unix" as const, path: options.path }
+      : { transport: "tcp" as const, hostname: "", port: 0 };
+    await using peer = startCutter(over.name, place, script);
+    const where = await peer.line();
+    const addr = place.transport === "unix"
+      ? place
+      : { ...place, port: Number(where) };
+    for (let i = 0; i < 10; i++) {
+      if (over.name === "TLS") {
+        const dial = () => over.connect(addr);
+        await assertRejectsWith("ECONNRESET", dial);
+        continue;
+      }
+      await using conn = await over.connect(addr);
+      // All but one byte of it is left unread.
+      await conn.send("unread");
+      await assertRejectsWith("ECONNRESET", () => conn.recv());
+    }
+  },
+);

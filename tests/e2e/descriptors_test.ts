@@ -1,0 +1,126 @@
+// A server whose process has no descriptor left: it neither dies nor spins,
+// and serves again as soon as some come free.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { type Address, connect, type Connection } from "../../mod.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { recvExactly, text } from "../support/bytes.ts";
+import { folder } from "../support/folder.ts";
+import { cpu, descriptors, hasProc } from "../support/proc.ts";
+import { output, runtimes } from "../support/programs.ts";
+import { limited, startVictim } from "../support/server_under_test.ts";
+import { exchange } from "../support/servers.ts";
+import { type Transport, transports } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
+
+const LIMIT = 64;
+const FLOOD = 100;
+
+/** A client that may have to wait in the queue before it is heard. */
+async function knock(
+  transport: Transport,
+  addr: Address,
+  wait: number,
+): Promise<Connection | undefined> {
+  const signal = AbortSignal.timeout(wait);
+  return await connect({ ...transport.connectOptions(addr), signal })
+    .catch(() => undefined);
+}
+
+const options = { timeout: 60_000, skip: hasProc ? false : "No /proc" };
+
+for (const runtime of runtimes) {
+  describe(`a server on ${runtime.name} without descriptors`, () => {
+    for (const transport of transports) {
+      it(`neither dies nor spins, ${transport.name}`, options, async () => {
+        await using victim = await startVictim(runtime, {
+          role: "echo",
+          places: [transport.listenOptions()],
+          limit: LIMIT,
+        });
+        const { pid, addrs: [addr] } = victim;
+        const free = descriptors(pid);
+        const flood = await Promise.all(
+          Array.from({ length: FLOOD }, () => knock(transport, addr, 1000)),
+        );
+        // A server may keep some free; all that it takes are taken by now.
+        await until(() => descriptors(pid) >= LIMIT / 2);
+        const [before, since] = [cpu(pid), performance.now()];
+        // Not to wait for something, but to measure what goes on by itself.
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        const share = (cpu(pid) - before) /
+          ((performance.now() - since) / 1000);
+        assert(share < 0.3, `${Math.round(share * 100)} % of a CPU in vain`);
+
+        for (const conn of flood) await conn?.close();
+        const freed = performance.now();
+        // Who comes before they are free may be refused, and tries again.
+        let found: Connection | undefined;
+        while (found === undefined && performance.now() - freed < 2000) {
+          found = await knock(transport, addr, 2000);
+        }
+        assert(found, "No connection within two seconds");
+        await using client = found;
+        const answer = recvExactly(client, 5);
+        await client.send("alive");
+        assertEquals(text(await answer), "alive");
+        const waited = performance.now() - freed;
+        assert(waited < 2000, `Served after ${Math.round(waited)} ms`);
+        await exchange(client, "again");
+        await client.close();
+        await until(() => descriptors(pid) <= free);
+        await victim.end();
+      });
+    }
+  });
+}
+
+const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
+
+for (const runtime of runtimes) {
+  it(
+    `who opens a socket then gets EMFILE, ${runtime.name}`,
+    options,
+    async () => {
+      const program = join(folder, `emfile-${runtime.name}.ts`);
+      const path = JSON.stringify(join(folder, `emfile-${runtime.name}.sock`));
+      writeFileSync(
+        program,
+        `import { openSync, writeSync } from "node:fs";
+import process from "node:process";
+import { bind, connect, listen } from ${MOD};
+const { addr: { port } } = await listen({ port: 0 });
+const unix = { transport: "unix", path: ${path} };
+await listen(unix);
+// So that what is loaded late is there.
+await connect({ port: 1 }).catch(() => {});
+await connect({ port });
+await bind({ port: 0 });
+try {
+  for (;;) openSync("/dev/null");
+} catch {}
+const opening = [
+  () => listen({ port: 0 }),
+  () => listen({ ...unix, path: unix.path + "2" }),
+  () => connect({ port }),
+  () => connect(unix),
+  () => bind({ port: 0 }),
+];
+const codes = [];
+for (const open of opening) codes.push((await open().catch((e) => e)).code);
+writeSync(1, codes.join(" "));
+process.exit();`,
+      );
+      const line = [
+        "sh",
+        "-c",
+        limited(LIMIT),
+        "sh",
+        ...runtime.command,
+        program,
+      ];
+      assertEquals(await output(line), Array(5).fill("EMFILE").join(" "));
+    },
+  );
+}

@@ -1,0 +1,253 @@
+// What the other examples do for their clients, and the limits of them all.
+import { existsSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { bind, connect, type Connection } from "../../mod.ts";
+import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import {
+  assertFails,
+  command,
+  freePort,
+  options,
+  serve,
+  signal,
+  signalled,
+  streams,
+  way,
+} from "../support/examples.ts";
+import { output, python, runtimes, start } from "../support/programs.ts";
+import { portOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
+
+const MIB = 1024 * 1024;
+
+async function sendAndEnd(conn: Connection, bytes: Uint8Array): Promise<void> {
+  await conn.send(bytes);
+  await conn.closeWrite();
+}
+
+async function assertEchoes(
+  conn: Connection,
+  bytes: Uint8Array,
+): Promise<void> {
+  const [received] = await Promise.all([
+    recvAll(conn),
+    sendAndEnd(conn, bytes),
+  ]);
+  assertSameBytes(received, bytes);
+}
+
+async function assertAnswers(conn: Connection, word: string): Promise<void> {
+  await conn.send(word);
+  assertEquals(text(await recvExactly(conn, word.length)), word);
+}
+
+/** The time in a reply of daytime.ts, which must be about now. */
+function assertNow(reply: string): void {
+  assert(reply.endsWith(" GMT\r\n"), reply);
+  const seconds = Math.abs(Date.parse(reply) - Date.now()) / 1000;
+  assert(seconds < 30, `${reply} is ${seconds} s off`);
+}
+
+/** Whether datagrams wait in the kernel for this port; only Linux tells. */
+function hasUnread(port: number): boolean {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  const socket = readFileSync("/proc/net/udp", "utf8").split("\n").find(
+    (line) => line.includes(local),
+  );
+  assert(socket !== undefined, `No socket at ${port}`);
+  return !socket.includes(":00000000 00:");
+}
+
+/** Two who talk: each prints the lines that it gets. */
+const CHAT = `
+def join():
+    s = socket.create_connection(("127.0.0.1", int(args[0])))
+    return s, s.makefile("r"), "%s:%d" % s.getsockname()
+a, a_hears, a_name = join()
+# Who is in the room is known once somebody hears somebody come.
+b, b_hears, b_name = join()
+print(a_hears.readline() == b_name + " came\\n")
+a.sendall("Grüße\\n".encode())
+print(b_hears.readline() == a_name + ": Grüße\\n")
+b.sendall(b"and to you\\n")
+print(a_hears.readline() == b_name + ": and to you\\n")
+b.shutdown(socket.SHUT_WR)
+print(a_hears.readline() == b_name + " left\\n", repr(b_hears.read()))
+`;
+
+for (const runtime of runtimes) {
+  describe(`daytime.ts on ${runtime.name}`, () => {
+    it("tells the time over TCP", options, async () => {
+      await using server = await serve(runtime, way("TCP"), "daytime");
+      await using conn = await connect(server.target);
+      assertNow(text(await recvAll(conn)));
+    });
+
+    it("tells the time over UDP", options, async () => {
+      await using server = await serve(runtime, way("UDP"), "daytime");
+      await using socket = await bind({ port: 0 });
+      const { port } = server;
+      await socket.sendTo("", { hostname: "127.0.0.1", port });
+      const [reply] = await socket.recvFrom();
+      assertNow(text(reply));
+    });
+  });
+
+  describe(`discard.ts on ${runtime.name}`, () => {
+    for (const way of streams) {
+      it(`reads 8 MiB, says nothing, ${way.name}`, options, async () => {
+        await using server = await serve(runtime, way, "discard");
+        await using conn = await connect(server.target);
+        const [received] = await Promise.all([
+          recvAll(conn),
+          sendAndEnd(conn, pattern(8 * MIB)),
+        ]);
+        assertEquals(received.length, 0);
+      });
+    }
+
+    it("says nothing over UDP", signalled, async () => {
+      if (!existsSync("/proc/net/udp")) {
+        console.log("Skipped: no /proc tells what discard.ts has read");
+        return;
+      }
+      await using server = await serve(runtime, way("UDP"), "discard");
+      const { port } = server;
+      await using socket = await bind({ port: 0 });
+      for (let i = 0; i < 20; i++) {
+        await socket.sendTo("shh", { hostname: "127.0.0.1", port });
+      }
+      await until(() => !hasUnread(port));
+      signal(server, "SIGINT");
+      assertEquals((await server.ended).status, 0);
+      // Whatever it said would be here before this.
+      const own = { hostname: "127.0.0.1", port: portOf(socket.addr) };
+      await socket.sendTo("mine", own);
+      const [data] = await socket.recvFrom();
+      assertEquals(text(data), "mine");
+    });
+  });
+
+  describe(`proxy.ts on ${runtime.name}`, () => {
+    for (const front of streams) {
+      it(`8 MiB go through and back, ${front.name}`, options, async () => {
+        for (const other of runtimes) {
+          await using echo = await serve(other, way("TCP"), "echo");
+          const to = `--to-port=${echo.port}`;
+          await using proxy = await serve(runtime, front, "proxy", to);
+          await using conn = await connect(proxy.target);
+          await assertEchoes(conn, pattern(8 * MIB));
+        }
+      });
+    }
+
+    it("outlives a target that is away", signalled, async () => {
+      const port = await freePort();
+      const to = `--to-port=${port}`;
+      await using proxy = await serve(runtime, way("TCP"), "proxy", to);
+      await using early = await connect(proxy.target);
+      assertEquals(await early.recv(), null);
+      await using echo = start(command(runtime, "echo", `--port=${port}`));
+      await echo.line();
+      await using conn = await connect(proxy.target);
+      await assertEchoes(conn, pattern(1000));
+      signal(proxy, "SIGINT");
+      assertEquals((await proxy.ended).status, 0);
+    });
+  });
+
+  describe(`chat.ts on ${runtime.name}`, () => {
+    it("lets two Python clients hear each other", options, async () => {
+      await using server = await serve(runtime, way("TCP"), "chat");
+      assertEquals(
+        await output(python(CHAT, server.port)),
+        "True\nTrue\nTrue\nTrue ''\n",
+      );
+    });
+
+    for (const way of streams) {
+      it(`lets two hear each other, ${way.name}`, options, async () => {
+        await using server = await serve(runtime, way, "chat");
+        await using a = await connect(server.target);
+        await using b = await connect(server.target);
+        // TLS handshakes may end in either order at the server, and who is in
+        // first hears the other come.
+        const heard = [a, b].map((conn) => conn.recv());
+        const who = heard.map((data, i) => data.then(() => i));
+        const i = await Promise.race(who);
+        const [first, second] = i === 0 ? [a, b] : [b, a];
+        const came = text(await heard[i]);
+        assert(came.endsWith(" came\n"), came);
+        await second.send("hello\n");
+        const hello = text(await first.recv());
+        assert(hello.endsWith(": hello\n"), hello);
+        await first.closeWrite();
+        assertEquals(await recvAll(first), new Uint8Array());
+        const left = text(await heard[1 - i]);
+        assert(left.endsWith(" left\n"), left);
+      });
+    }
+  });
+
+  describe(`limits on ${runtime.name}`, () => {
+    it("--max-connections lets the excess wait", options, async () => {
+      const limit = "--max-connections=1";
+      await using server = await serve(runtime, way("TCP"), "echo", limit);
+      await using first = await connect(server.target);
+      await assertAnswers(first, "first");
+      await using second = await connect(server.target);
+      let answered = false;
+      const answer = assertAnswers(second, "second").then(() => {
+        answered = true;
+      });
+      for (let i = 0; i < 100; i++) await assertAnswers(first, `${i}`);
+      assert(!answered, "Two were served at once");
+      await assertEchoes(first, new Uint8Array());
+      await answer;
+    });
+
+    for (const way of streams) {
+      it(
+        `--idle-timeout ends who is silent, ${way.name}`,
+        options,
+        async () => {
+          const limit = "--idle-timeout=400";
+          await using server = await serve(runtime, way, "echo", limit);
+          await using busy = await connect(server.target);
+          const begin = performance.now();
+          await using silent = await connect(server.target);
+          let ended = false;
+          const end = silent.recv().then((data) => {
+            assertEquals(data, null);
+            ended = true;
+          });
+          while (!ended) await assertAnswers(busy, "still here");
+          await end;
+          const milliseconds = performance.now() - begin;
+          assert(milliseconds >= 400, `${milliseconds} ms`);
+          await assertEchoes(busy, pattern(1000));
+        },
+      );
+    }
+
+    it("that are wrong are one line", options, async () => {
+      const run = (flag: string) => command(runtime, "echo", "--port=0", flag);
+      await Promise.all([
+        assertFails(run("--max-connections=0"), "0"),
+        assertFails(run("--max-connections=many"), "--max-connections"),
+        assertFails(run("--max-connections-per-host=0"), "0"),
+        assertFails(run("--idle-timeout=-1"), "--idle-timeout"),
+        assertFails(run("--idle-timeout=1s"), "--idle-timeout"),
+        assertFails(run("--proxy-protocol=localhost"), "trustedProxies"),
+        assertFails(run("--proxy-protocol="), "trustedProxies"),
+        assertFails(run("--proxy-protocol=unix"), "trustedProxies"),
+        assertFails([...run("--proxy-protocol=::1"), "--udp"], "--udp"),
+        assertFails(
+          [...run("--proxy-protocol=::1"), "--unix=x.sock"],
+          "--proxy-protocol",
+        ),
+      ]);
+    });
+  });
+}

@@ -1,0 +1,298 @@
+// The examples on every transport, as processes of both runtimes: where they
+// say they are, how they end, and what they cannot do.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { bind, connect, type ConnectOptions } from "../../mod.ts";
+import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
+import { pattern, recvAll, text } from "../support/bytes.ts";
+import { certificates } from "../support/certificates.ts";
+import {
+  assertFails,
+  assertPrints,
+  command as commandOf,
+  freePort,
+  identity,
+  options,
+  serve,
+  signal,
+  signalled,
+  unixOnly,
+  way,
+  ways,
+} from "../support/examples.ts";
+import { folder } from "../support/folder.ts";
+import { largestDatagram } from "../support/platform.ts";
+import {
+  bun,
+  deno,
+  type Runtime,
+  runtimes,
+  start,
+} from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+
+/** What these answer to a word and an end; nothing is a pattern of silence. */
+const answers: Record<string, RegExp> = {
+  echo: /^hi$/,
+  greeting: /^Hello, client!$/,
+  daytime: /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n$/,
+  discard: /^$/,
+  chat: /^$/,
+};
+
+async function answer(target: ConnectOptions): Promise<string> {
+  await using conn = await connect(target);
+  await conn.send("hi");
+  await conn.closeWrite();
+  return text(await recvAll(conn));
+}
+
+async function answerTo(
+  port: number,
+  data: Uint8Array,
+): Promise<Uint8Array> {
+  await using socket = await bind({ port: 0 });
+  await socket.sendTo(data, { hostname: "127.0.0.1", port });
+  const [reply] = await socket.recvFrom();
+  return reply;
+}
+
+/** Sends 100 MB while it receives; both ways must have the same hash. */
+async function exchange100MB(target: ConnectOptions): Promise<void> {
+  const sent = createHash("sha256");
+  const received = createHash("sha256");
+  let length = 0;
+  await using conn = await connect(target);
+  const send = async () => {
+    const block = pattern(1_000_000);
+    for (let i = 0; i < 100; i++) {
+      // Each block is its own, so that none can stand for another.
+      block[0] = i;
+      sent.update(block);
+      await conn.send(block);
+    }
+    await conn.closeWrite();
+  };
+  const receive = async () => {
+    for (let data; (data = await conn.recv()) !== null;) {
+      received.update(data);
+      length += data.length;
+    }
+  };
+  await Promise.all([send(), receive()]);
+  assertEquals(length, 100_000_000);
+  assertEquals(received.digest("hex"), sent.digest("hex"));
+}
+
+for (const runtime of runtimes) {
+  const command = (name: string, ...args: string[]) =>
+    commandOf(runtime, name, ...args);
+
+  for (const way of ways) {
+    describe(`${way.name} on ${runtime.name}`, () => {
+      for (const [name, pattern] of Object.entries(answers)) {
+        if (way.name === "UDP" && (name === "discard" || name === "chat")) {
+          continue;
+        }
+        it(
+          `${name}.ts says where, answers, ends on SIGINT`,
+          signalled,
+          async () => {
+            await using server = await serve(runtime, way, name);
+            const reply = way.name === "UDP"
+              ? text(
+                await answerTo(server.port, new TextEncoder().encode("hi")),
+              )
+              : await answer(server.target);
+            assert(pattern.test(reply), reply);
+            signal(server, "SIGINT");
+            const { stdout, status } = await server.ended;
+            assert(way.says(server.path).test(stdout.slice(0, -1)), stdout);
+            assertEquals(status, 0);
+            assert(!existsSync(server.path), "Its socket file is still there");
+          },
+        );
+      }
+
+      for (const other of runtimes) {
+        it(`client.ts on ${other.name} is answered`, options, async () => {
+          await using server = await serve(runtime, way, "echo");
+          const client = commandOf(other, "client", ...server.client);
+          await assertPrints([...client, "--message", "Grüße"], "Grüße");
+        });
+      }
+
+      if (way.name === "UDP") return;
+      it("100 MB come back, after a half-close", options, async () => {
+        await using server = await serve(runtime, way, "echo");
+        await exchange100MB(server.target);
+      });
+    });
+  }
+
+  describe(`a place in use on ${runtime.name}`, () => {
+    it("is one line for a Unix path, and stays in use", unixOnly, async () => {
+      await using server = await serve(runtime, way("Unix"), "echo");
+      for (const name of Object.keys(answers)) {
+        await assertFails(command(name, "--unix", server.path), "EADDRINUSE");
+      }
+      assertEquals(await answer(server.target), "hi");
+    });
+
+    it("is one line for a UDP port", options, async () => {
+      await using server = await serve(runtime, way("UDP"), "echo");
+      const port = String(server.port);
+      await assertFails(command("echo", "--udp", "--port", port), "EADDRINUSE");
+    });
+
+    it("is no longer, after SIGINT with a client", unixOnly, async () => {
+      const path = pathOf();
+      for (let i = 0; i < 2; i++) {
+        await using server = start(command("echo", "--unix", path));
+        assertEquals(await server.line(), `listening on unix:${path}`);
+        await using conn = await connect({ transport: "unix", path });
+        await conn.send("hi");
+        assertEquals(text(await conn.recv(2)), "hi");
+        signal(server, "SIGINT");
+        await conn.closeWrite();
+        assertEquals(text(await recvAll(conn)), "");
+        assertEquals((await server.ended).status, 0);
+        assert(!existsSync(path), "Its socket file is still there");
+      }
+    });
+  });
+
+  describe(`a path that cannot be on ${runtime.name}`, () => {
+    it("is one line, and a file at it is left alone", unixOnly, async () => {
+      const file = pathOf();
+      writeFileSync(file, "precious");
+      const directory = pathOf();
+      mkdirSync(directory);
+      await Promise.all([
+        assertFails(command("echo", "--unix", file), "EADDRINUSE"),
+        assertFails(command("echo", "--unix", directory), "EADDRINUSE"),
+        assertFails(command("echo", "--unix", join(file, "x")), file),
+        assertFails(command("echo", "--unix", join(folder, "no/x")), "ENOENT"),
+        assertFails(
+          command("echo", "--unix", join(folder, "x".repeat(108))),
+          "EINVAL",
+        ),
+        assertFails(command("echo", "--unix="), "path"),
+        assertFails(command("client", "--unix", pathOf()), "ENOENT"),
+        assertFails(command("client", "--unix", file), "ECONNREFUSED"),
+      ]);
+      assertEquals(readFileSync(file, "utf8"), "precious");
+    });
+  });
+}
+
+describe("datagrams come back whole", () => {
+  const largest = largestDatagram();
+  const native: Runtime = {
+    name: "deno",
+    command: [...deno.command, "--unstable-net"],
+  };
+  const servers: [name: string, runtime: Runtime][] = [
+    ["deno", deno],
+    ["deno --unstable-net", native],
+    ["bun", bun],
+  ];
+  for (const [name, runtime] of servers) {
+    it(`of ${largest}, 1 and 0 bytes, from ${name}`, options, async () => {
+      await using server = await serve(runtime, way("UDP"), "echo");
+      for (const length of [largest, 1, 0]) {
+        const data = pattern(length);
+        assertSameBytes(await answerTo(server.port, data), data);
+      }
+    });
+  }
+});
+
+describe("a datagram that nobody answers", () => {
+  it("is one line, after a while", options, async () => {
+    const port = String(await freePort());
+    await Promise.all(runtimes.map((runtime) => {
+      const client = commandOf(runtime, "client", "--udp", "--port", port);
+      return assertFails(client, "No reply from 127.0.0.1:");
+    }));
+  });
+});
+
+if (certificates !== undefined) {
+  const { caFile, caKeyFile, certFile, keyFile } = certificates;
+  for (const runtime of runtimes) {
+    const command = (name: string, ...args: string[]) =>
+      commandOf(runtime, name, ...args);
+    const echo = (...args: string[]) => command("echo", "--port=0", ...args);
+    const client = (...args: string[]) => command("client", ...args);
+
+    describe(`TLS on ${runtime.name}, in one line`, () => {
+      it("needs both its files, readable, of one pair", options, async () => {
+        const missing = join(folder, "missing.pem");
+        const files = (cert: string, key: string) =>
+          echo("--cert", cert, "--key", key);
+        await Promise.all([
+          assertFails(echo("--cert", certFile), "--key"),
+          assertFails(echo("--key", keyFile), "--cert"),
+          assertFails(files(missing, keyFile), missing),
+          assertFails(files(certFile, missing), missing),
+          assertFails(files(folder, keyFile), "EISDIR"),
+          assertFails(files(certFile, folder), "EISDIR"),
+          assertFails(files(keyFile, keyFile), "tls.cert"),
+          assertFails(files(certFile, certFile), "EPROTO"),
+          assertFails(files(certFile, caKeyFile), "EPROTO"),
+          assertFails(client("--ca", missing), missing),
+          assertFails(client("--ca", keyFile), "tls.caCerts"),
+        ]);
+      });
+
+      it("is never plain text where there is no TLS", options, async () => {
+        await Promise.all([
+          assertFails(echo("--udp", ...identity), "--cert"),
+          assertFails(echo("--unix", pathOf(), ...identity), "--cert"),
+          assertFails(echo("--unix", pathOf(), "--key", keyFile), "--key"),
+          assertFails(client("--udp", "--tls", "--port=9"), "--tls"),
+          assertFails(client("--unix", pathOf(), "--tls"), "--tls"),
+          assertFails(client("--unix", pathOf(), "--ca", caFile), "--ca"),
+        ]);
+      });
+
+      it("trusts nobody unasked, and no plain text", options, async () => {
+        await using plain = await serve(deno, way("TCP"), "greeting");
+        await using secure = await serve(bun, way("TLS"), "greeting");
+        const [plainPort, port] = [plain, secure].map(({ port }) => `${port}`);
+        await assertFails(client("--tls", "--port", port), "EPROTO");
+        await assertFails(
+          client("--ca", caFile, "--port", plainPort),
+          "EPROTO",
+        );
+      });
+
+      it("trusts whom the system does, with --tls", options, async () => {
+        await using server = await serve(deno, way("TLS"), "echo");
+        const system = [`DENO_CERT=${caFile}`, `NODE_EXTRA_CA_CERTS=${caFile}`];
+        await assertPrints([
+          ...["env", ...system],
+          ...client("--tls", "--port", `${server.port}`),
+        ], "Hello, world");
+      });
+    });
+  }
+}
+
+describe("a stream and UDP", () => {
+  it("are not asked for at once", options, async () => {
+    await Promise.all(runtimes.flatMap((runtime) => {
+      const run = (name: string, ...args: string[]) =>
+        commandOf(runtime, name, "--udp", "--port=0", ...args);
+      return [
+        assertFails(run("echo", "--unix", pathOf()), "--unix"),
+        assertFails(run("client", "--unix", pathOf()), "--unix"),
+        assertFails(run("chat"), "stream"),
+        assertFails(run("proxy"), "UDP"),
+      ];
+    }));
+  });
+});

@@ -1,0 +1,207 @@
+// The package as its users get it, outside of the repository: from JSR on
+// Deno, and as an npm package on Bun.
+import { spawnSync } from "node:child_process";
+import { join, relative } from "node:path";
+import { describe, it } from "node:test";
+import { assertEquals } from "../support/assert.ts";
+import { bun } from "../support/programs.ts";
+import {
+  denoCommand,
+  entryFiles,
+  filesIn,
+  packed,
+  project,
+  published,
+  run,
+  runAlone,
+  write,
+} from "./consumer/project.ts";
+
+const options = { timeout: 60_000 };
+const SAID = "Hello, \nworld\n";
+
+function testOnDeno(): void {
+  const onDeno = (where: string, command: string, ...args: string[]) =>
+    runAlone(where, denoCommand, command, ...args);
+
+  /** A project that imports the package from a folder, as JSR would have it. */
+  async function linked(compilerOptions: object = {}): Promise<string> {
+    const imports = { "@parley/echo": "jsr:@parley/echo@^0.1" };
+    const links = [await published()];
+    return project({ "deno.json": { imports, links, compilerOptions } });
+  }
+
+  it("what is published is what is imported", options, async () => {
+    const where = await published();
+    const files = new Set<string>();
+    for (const entry of entryFiles) {
+      const { modules }: { modules: { local?: string }[] } = JSON.parse(
+        await onDeno(where, "info", "--json", entry),
+      );
+      for (const { local } of modules) {
+        if (local !== undefined) files.add(relative(where, local));
+      }
+    }
+    // Besides what is read; the command line imports its own version.
+    for (const about of ["LICENSE", "README.md", "deno.json"]) files.add(about);
+    assertEquals(filesIn(where), [...files].sort());
+  });
+
+  it("all that is exported is documented", options, async () => {
+    await onDeno(await published(), "doc", "--lint", ...entryFiles);
+  });
+
+  it("it runs offline, with --allow-net alone", options, async () => {
+    const flags = ["--no-prompt", "--cached-only", "--allow-net"];
+    const said = await onDeno(await linked(), "run", ...flags, "echo.ts");
+    assertEquals(said, SAID);
+  });
+
+  it("an import needs no permission, and does nothing", options, async () => {
+    const flags = ["--no-prompt", "--cached-only"];
+    const where = await linked();
+    assertEquals(await onDeno(where, "run", ...flags, "everything.ts"), "");
+  });
+
+  // Its sources are checked as if they were the user's own.
+  const syntax = {
+    erasableSyntaxOnly: true,
+    verbatimModuleSyntax: true,
+    noImplicitOverride: true,
+    noUnusedLocals: true,
+  };
+  const libs = [undefined, ["esnext", "dom"], ["es2024", "webworker"]];
+  for (const lib of libs) {
+    it(`it compiles with ${lib ?? "Deno's own types"}`, options, async () => {
+      await onDeno(await linked({ ...syntax, lib }), "check");
+    });
+  }
+}
+
+/** What a user may ask of the compiler. */
+const STRICT = {
+  target: "esnext",
+  noEmit: true,
+  declaration: true,
+  strict: true,
+  skipLibCheck: false,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noUncheckedSideEffectImports: true,
+  isolatedDeclarations: true,
+  verbatimModuleSyntax: true,
+};
+
+function testOnBun(): void {
+  const [bunCommand] = bun.command;
+  let archive: Promise<string> | undefined;
+
+  /** A project that depends on the package, and on these. */
+  async function dependent(devDependencies: object = {}): Promise<string> {
+    const dependencies = {
+      "@parley/echo": `file:${await (archive ??= packed())}`,
+    };
+    const about = { type: "module", dependencies, devDependencies };
+    return project({ "package.json": about });
+  }
+
+  /** The same, installed. */
+  async function installed(): Promise<string> {
+    const where = await dependent();
+    await runAlone(where, bunCommand, "install");
+    return where;
+  }
+
+  it("installed, it runs", options, async () => {
+    const where = await installed();
+    assertEquals(await runAlone(where, bunCommand, "echo.ts"), SAID);
+    assertEquals(await runAlone(where, bunCommand, "everything.ts"), "");
+  });
+
+  it("installed, it runs on Deno, too", options, async () => {
+    const where = await installed();
+    const flags = ["--no-prompt", "--cached-only", "--allow-net"];
+    const command = [denoCommand, "run", ...flags, "echo.ts"];
+    assertEquals(await runAlone(where, ...command), SAID);
+  });
+
+  if (spawnSync("node", ["--version"]).status !== 0) {
+    console.log("No Node.js, so what the package says there is not tested");
+  } else {
+    it(
+      "installed, it says on Node.js that it cannot run",
+      options,
+      async () => {
+        const script = `
+        const { bind, connect, listen, serveEcho } = await import("@parley/echo");
+        const calls = [
+          () => listen({ port: 0 }),
+          () => listen({ transport: "unix", path: "x.sock" }),
+          () => connect({ port: 1 }),
+          () => bind({ port: 0 }),
+          () => serveEcho({ port: 0 }),
+        ];
+        for (const call of calls) await call().catch((e) => console.log(e.code));
+      `;
+        const where = await installed();
+        const command = ["node", "--input-type=module", "--eval", script];
+        assertEquals(await runAlone(where, ...command), "ENOTSUP\n".repeat(5));
+      },
+    );
+  }
+
+  it(
+    "it compiles wherever a few types of the platform are known",
+    options,
+    async () => {
+      const where = await dependent({
+        oldest: "npm:typescript@5.7.3",
+        newest: "npm:typescript@7.0.2",
+        "@types/node": "26.6.6",
+        "@types/bun": "1.4.4",
+      });
+      try {
+        await run(where, ["timeout", "30", bunCommand, "install"]);
+      } catch (error) {
+        // The registry cannot be reached, or does not answer.
+        if (!/ downloading package |: 124$/m.test(`${error}`)) throw error;
+        console.log(`Skipped, for TypeScript cannot be installed: ${error}`);
+        return;
+      }
+      const compile = async (
+        compiler: "oldest" | "newest",
+        module: "preserve" | "nodenext",
+        lib: string[],
+        types: string[],
+        files = ["echo.ts", "types.ts", "everything.ts"],
+        more: object = {},
+      ) => {
+        const name = `${[compiler, module, ...lib, ...types].join()}.json`;
+        const compilerOptions = { ...STRICT, ...more, lib, types, module };
+        write(where, name, { files, compilerOptions });
+        const bin = join("node_modules", compiler, "bin", "tsc");
+        await run(where, [bunCommand, bin, "--project", name]);
+      };
+      const least = ["es2022", "esnext.disposable", "dom"];
+      await compile("oldest", "preserve", least, []);
+      await compile("oldest", "preserve", ["es2022"], ["bun"]);
+      await compile("newest", "nodenext", least, []);
+      await compile("newest", "preserve", ["esnext", "webworker"], []);
+      await compile("newest", "nodenext", ["esnext"], ["node"]);
+      await compile("newest", "preserve", ["esnext"], ["bun"]);
+      // Its sources need the types of Node.js besides, and neither runtime's.
+      const sources = entryFiles.map((file) =>
+        join("node_modules", "@parley/echo", file)
+      );
+      await compile("newest", "nodenext", ["es2024"], ["node"], sources, {
+        exactOptionalPropertyTypes: false,
+        noUncheckedIndexedAccess: false,
+        allowImportingTsExtensions: true,
+        erasableSyntaxOnly: true,
+      });
+    },
+  );
+}
+
+describe("the package from JSR", testOnDeno);
+describe("the package from npm", testOnBun);

@@ -1,0 +1,177 @@
+// The documentation: every public name has a comment, every call and the types
+// listed below have an example, and the examples run.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { assert, assertEquals } from "../support/assert.ts";
+import { folder } from "../support/folder.ts";
+import { deno, output, runtimes, start } from "../support/programs.ts";
+
+const options = { timeout: 120_000 };
+const root = new URL("../../", import.meta.url);
+
+/** What is used here of the configuration. */
+interface Config {
+  name: string;
+  exports: string | Record<string, string>;
+}
+
+const { name: packageName, exports }: Config = JSON.parse(
+  readFileSync(new URL("deno.json", root), "utf8"),
+);
+const entryPoints = Object.entries(
+  typeof exports === "string" ? { ".": exports } : exports,
+).map(([key, path]) => ({
+  specifier: packageName + key.slice(1),
+  url: new URL(path, root).href,
+}));
+
+/** The parts of what `deno doc --json` prints that are used here. */
+interface Documentation {
+  nodes: Record<string, { module_doc?: Comment; symbols?: Exported[] }>;
+}
+
+interface Comment {
+  doc?: string;
+  tags?: { doc?: string }[];
+}
+
+interface Exported {
+  name: string;
+  declarations: {
+    declarationKind: string;
+    kind: string;
+    jsDoc?: Comment;
+    def?: Members & { tsType?: Type };
+  }[];
+}
+
+interface Members {
+  properties?: Member[];
+  methods?: Member[];
+  constructors?: Member[];
+}
+
+interface Member {
+  name: string;
+  jsDoc?: Comment;
+}
+
+type Type =
+  | { kind: "typeLiteral"; value: Members }
+  | { kind: "union" | "intersection"; value: Type[] }
+  | { kind: "parenthesized"; value: Type }
+  | { kind: "typeRef" };
+
+function documentation(url: string): Promise<string> {
+  return output([deno.command[0], "doc", "--json", url]);
+}
+
+/** The code in a comment that uses the package. */
+function examples({ doc = "", tags = [] }: Comment = {}): string[] {
+  const texts = [doc, ...tags.map(({ doc = "" }) => doc)];
+  return texts.flatMap((text) => [...text.matchAll(/```ts\n([^]*?)```/g)])
+    .map(([, code]) => code)
+    .filter((code) => code.includes(` from "${packageName}`));
+}
+
+/** The members in an alias are as public as those of an interface. */
+function literals(type: Type): Members[] {
+  switch (type.kind) {
+    case "typeLiteral":
+      return [type.value];
+    case "union":
+    case "intersection":
+      return type.value.flatMap(literals);
+    case "parenthesized":
+      return literals(type.value);
+    default:
+      return [];
+  }
+}
+
+/** Types that need an example; functions and classes need one, too. */
+const TYPES_WITH_EXAMPLE = new Set([
+  "Connection",
+  "DatagramSocket",
+  "Handler",
+  "Listener",
+  "ProxyProtocolOptions",
+  "TlsConnectOptions",
+  "TlsListenOptions",
+  "UnixConnectOptions",
+  "UnixListenOptions",
+]);
+
+/** What a symbol lacks, in words. */
+function* lacks({ name, declarations }: Exported): Generator<string> {
+  for (const { declarationKind, kind, jsDoc, def = {} } of declarations) {
+    if (declarationKind !== "export") continue;
+    if (!jsDoc?.doc) yield `${name} has no comment`;
+    const needsExample = kind === "function" || kind === "class" ||
+      TYPES_WITH_EXAMPLE.has(name);
+    if (needsExample && examples(jsDoc).length === 0) {
+      yield `${name} has no example`;
+    }
+    const owners = [def, ...(def.tsType ? literals(def.tsType) : [])];
+    for (const { properties = [], methods = [], constructors = [] } of owners) {
+      for (const member of [...properties, ...methods, ...constructors]) {
+        if (!member.jsDoc?.doc) yield `${name}.${member.name} has no comment`;
+      }
+    }
+  }
+}
+
+describe("documentation", () => {
+  for (const { specifier, url } of entryPoints) {
+    it(`of ${specifier} leaves nothing out`, options, async () => {
+      const { nodes }: Documentation = JSON.parse(await documentation(url));
+      const [{ module_doc, symbols = [] }] = Object.values(nodes);
+      assert(module_doc?.doc !== undefined, "No module doc");
+      // A program exports nothing, and is not imported.
+      if (symbols.length > 0) {
+        assert(examples(module_doc).length > 0, "No example of the module");
+      }
+      assertEquals(symbols.flatMap((symbol) => [...lacks(symbol)]), []);
+    });
+  }
+
+  for (const { name, command } of runtimes) {
+    it(`has examples that run and end on ${name}`, options, async () => {
+      const files = join(folder, `documentation-${name}`);
+      mkdirSync(files);
+      const found = await allExamples();
+      assert(found.length > 0);
+      const left = found.entries();
+      await Promise.all(Array.from({ length: 4 }, async () => {
+        for (const [i, code] of left) {
+          const path = join(files, `${i}.ts`);
+          writeFileSync(path, code);
+          await using program = start([...command, path]);
+          const late = setTimeout(() => program.process.kill(), 20_000);
+          const { status, stderr } = await program.ended;
+          clearTimeout(late);
+          assertEquals(status, 0, `${code}\n${stderr}`);
+        }
+      }));
+    });
+  }
+});
+
+/** Every example once, with this package in the place of a published one. */
+async function allExamples(): Promise<string[]> {
+  const found = new Set<string>();
+  for (const { url } of entryPoints) {
+    JSON.parse(await documentation(url), (key, value) => {
+      if (key !== "doc") return value;
+      for (const code of examples({ doc: value })) found.add(code);
+    });
+  }
+  return [...found].map((code) =>
+    entryPoints.reduce(
+      (code, { specifier, url }) =>
+        code.replaceAll(`"${specifier}"`, JSON.stringify(url)),
+      code,
+    )
+  );
+}

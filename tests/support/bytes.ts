@@ -1,0 +1,54 @@
+// Bytes to send, and how to receive and read them.
+import type { Connection } from "../../mod.ts";
+
+/** Receives until the peer ends. */
+export async function recvAll(
+  conn: Connection,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for (let data; (data = await conn.recv()) !== null;) chunks.push(data);
+  return concat(chunks);
+}
+
+/** Receives exactly this many bytes. */
+export async function recvExactly(
+  conn: Connection,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for (let left = length; left > 0;) {
+    const data = await conn.recv(left);
+    if (data === null) throw new Error(`Ended with ${left} bytes missing`);
+    chunks.push(data);
+    left -= data.length;
+  }
+  return concat(chunks);
+}
+
+export function concat(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const total = chunks.reduce((sum, { length }) => sum + length, 0);
+  const all = new Uint8Array(total);
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return all;
+}
+
+export function text(data: Uint8Array | null): string {
+  return new TextDecoder().decode(data ?? undefined);
+}
+
+/** Bytes without a short period, so that a loss, a repetition or a swap shows. */
+export function pattern(length: number, seed = 1): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let state = seed >>> 0 || 1;
+  for (let i = 0; i < words.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[i] = state;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}

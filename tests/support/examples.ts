@@ -1,0 +1,224 @@
+// What the tests of the examples share: how to run them, and where they serve.
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import {
+  connect,
+  type ConnectOptions,
+  listen,
+  SocketError,
+} from "../../mod.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { certificates } from "./certificates.ts";
+import { noSignals, noUnix } from "./platform.ts";
+import { deno, type Program, python, type Runtime, start } from "./programs.ts";
+import { pathOf, portOf } from "./transports.ts";
+
+export const options = { timeout: 60_000 };
+/** For tests that end a program by a signal. */
+export const signalled = { ...options, skip: noSignals() };
+/** For tests of Unix sockets alone. */
+export const unixOnly = { ...options, skip: noUnix() };
+
+export function example(name: string): string {
+  return fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url));
+}
+
+/** The command line that runs an example. */
+export function command(
+  runtime: Runtime,
+  name: string,
+  ...args: string[]
+): string[] {
+  return [...runtime.command, example(name), ...args];
+}
+
+/** Waits for the one line that a server prints; returns the port in it. */
+export async function ready(
+  server: Program,
+  host = "127.0.0.1",
+): Promise<number> {
+  const line = await server.line();
+  const port = line.slice(line.lastIndexOf(":") + 1);
+  assertEquals(line, `listening on ${host}:${Number(port)}`);
+  return Number(port);
+}
+
+/**
+ * Deno as a user starts it. A Deno adds `-A` where a child process is the path
+ * of its own executable and `run`; this is another path to the same.
+ */
+function denoRun(...args: string[]): string[] {
+  const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
+  const path = run[0].replace(/[^/\\]+$/, "./$&");
+  return [path, ...run.slice(1), "--no-check", ...args];
+}
+
+/** With the permissions given here only. */
+export function only(...args: string[]): string[] {
+  return denoRun("--no-prompt", ...args);
+}
+
+/** Runs it on a terminal that `script` has: `pty`, and its `command`. */
+export function onTerminal(script: string, ...args: string[]): string[] {
+  return python(
+    "import json, os, pty, select\ncommand = json.loads(args[0])\n" + script,
+    JSON.stringify(denoRun(...args)),
+  );
+}
+
+export async function assertPrints(
+  command: string[],
+  stdout: string,
+): Promise<void> {
+  await using program = start(command);
+  assertEquals(await program.ended, { stdout, stderr: "", status: 0 });
+}
+
+/** Asserts one line on standard error, which says this, and status 1. */
+export async function assertFails(
+  command: string[],
+  says: string,
+): Promise<void> {
+  await using program = start(command);
+  const call = command.slice(-4).join(" ");
+  // A server that does not fail would not end either.
+  const line = await program.line().catch(() => undefined);
+  assertEquals(line, undefined, `${call} does not fail`);
+  const { stdout, stderr, status } = await program.ended;
+  assertEquals(stdout, "", call);
+  assert(/^[^\n]+\n$/.test(stderr), `${call}: not one line:\n${stderr}`);
+  assert(stderr.includes(says), `${call}: ${stderr}`);
+  assertEquals(status, 1, call);
+}
+
+/** Deno's `child.kill` reports the signal as the end, whatever the status. */
+export function signal(server: Program, name: "SIGINT" | "SIGTERM"): void {
+  const { pid } = server.process;
+  assert(pid !== undefined);
+  process.kill(pid, name);
+}
+
+/** Waits until a server that was told to stop takes no clients any more. */
+export async function refused(port: number): Promise<void> {
+  for (;;) {
+    try {
+      const conn = await connect({ port });
+      await conn.close();
+    } catch (error) {
+      if (!(error instanceof SocketError)) throw error;
+      if (error.code === "ECONNREFUSED") return;
+      // It was in the queue when the listener closed.
+      assertEquals(error.code, "ECONNRESET");
+    }
+  }
+}
+
+export async function freePort(): Promise<number> {
+  await using listener = await listen({ port: 0 });
+  return portOf(listener.addr);
+}
+
+/** One way to serve an example: a transport, as its flags say it. */
+export interface Way {
+  name: "TCP" | "TCP/IPv6" | "Unix" | "TLS" | "UDP";
+  /** Fresh flags for a server. */
+  flags(): string[];
+  /** What the server says, with its port in a group. */
+  says(path: string): RegExp;
+}
+
+const onPort = (name: Way["name"], address: string, ...flags: string[]) => ({
+  name,
+  flags: () => ["--port", "0", ...flags],
+  says: () => new RegExp(`^listening on ${address}:([1-9]\\d*)$`),
+});
+
+export const ways: Way[] = [
+  onPort("TCP", "127\\.0\\.0\\.1"),
+  onPort("TCP/IPv6", "\\[::1\\]", "--hostname", "::1"),
+  onPort("UDP", "udp 127\\.0\\.0\\.1", "--udp"),
+];
+
+if (!unixOnly.skip) {
+  ways.push({
+    name: "Unix",
+    flags: () => ["--unix", pathOf()],
+    says: (path) => new RegExp(`^listening on unix:${path}()$`),
+  });
+}
+
+/** The files for the flags of TLS; without `openssl` there is none. */
+export const identity: string[] = [];
+if (certificates !== undefined) {
+  const { certFile, keyFile } = certificates;
+  identity.push("--cert", certFile, "--key", keyFile);
+  ways.push(onPort("TLS", "tls 127\\.0\\.0\\.1", ...identity));
+}
+
+export const streams: Way[] = ways.filter(({ name }) => name !== "UDP");
+
+/** The way of this name; it is there, for its tests are declared by it. */
+export function way(name: Way["name"]): Way {
+  const found = ways.find((way) => way.name === name);
+  assert(found !== undefined, name);
+  return found;
+}
+
+/** An example that is ready for clients. */
+export interface Served extends Program {
+  port: number;
+  path: string;
+  /** How `connect` reaches it. */
+  target: ConnectOptions;
+  /** How `client.ts` reaches it. */
+  client: string[];
+}
+
+/** Starts an example, and checks what it says about where it listens. */
+export async function serve(
+  runtime: Runtime,
+  way: Way,
+  name: string,
+  ...args: string[]
+): Promise<Served> {
+  const flags = way.flags();
+  const program = start(command(runtime, name, ...flags, ...args));
+  try {
+    const path = way.name === "Unix" ? flags[1] : "";
+    const line = await program.line();
+    const match = way.says(path).exec(line);
+    assert(match !== null, `${name} ${flags.join(" ")}: ${line}`);
+    const port = Number(match[1]);
+    return { ...program, port, path, ...reach(way, port, path) };
+  } catch (error) {
+    await program[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** How clients get to a server that listens there. */
+export function reach(
+  { name }: Way,
+  port: number,
+  path: string,
+): Pick<Served, "target" | "client"> {
+  const flags = ["--port", String(port)];
+  if (name === "Unix") {
+    return { target: { transport: "unix", path }, client: ["--unix", path] };
+  }
+  if (name === "TCP/IPv6") {
+    const hostname = "::1";
+    return {
+      target: { hostname, port },
+      client: ["--hostname", "::1", ...flags],
+    };
+  }
+  if (name === "UDP") return { target: { port }, client: ["--udp", ...flags] };
+  if (name === "TCP") return { target: { port }, client: flags };
+  assert(certificates !== undefined);
+  const { ca, caFile } = certificates;
+  return {
+    target: { port, tls: { caCerts: [ca] } },
+    client: ["--ca", caFile, ...flags],
+  };
+}

@@ -1,0 +1,134 @@
+// Whom `connect` over TLS believes: the peer that is verified, nobody else.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  connect,
+  listen,
+  type Listener,
+  type NetAddress,
+  type TcpConnectOptions,
+  type TlsConnectOptions,
+} from "../../mod.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { text } from "../support/bytes.ts";
+import type { Identity } from "../support/certificates.ts";
+import { folder } from "../support/folder.ts";
+import { type Program, python, start } from "../support/programs.ts";
+import { testTls } from "../support/tls.ts";
+
+/** Connects, and shows that bytes pass. */
+async function reaches(
+  listener: Listener<NetAddress>,
+  options: Omit<TcpConnectOptions, "port">,
+): Promise<void> {
+  const [client, server] = await Promise.all([
+    connect({ ...options, port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  await client.send("hello");
+  assertEquals(text(await server.recv()), "hello");
+  await Promise.all([client.close(), server.close()]);
+}
+
+/** A server by Python that tells what it hears, once its client is gone. */
+function witness(identity: Identity, name: string): Program {
+  const file = join(folder, `${name}-witness.pem`);
+  writeFileSync(file, identity.cert + identity.key);
+  const script = `
+import ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(args[0])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+conn, _ = listener.accept()
+conn = context.wrap_socket(conn, True, do_handshake_on_connect=False)
+heard = b""
+try:
+    try:
+        conn.do_handshake()
+        while data := conn.recv(65536):
+            heard += data
+    except ssl.SSLError:
+        pass
+    raw = socket.socket(fileno=conn.detach())
+    while raw.recv(65536):
+        pass
+except ConnectionResetError:
+    pass
+except TimeoutError:
+    print("It is still connected")
+print(f"heard {len(heard)} bytes")
+`;
+  return start(python(script, file));
+}
+
+async function assertUntrusted(
+  server: Program,
+  options: Omit<TcpConnectOptions, "port">,
+  reason: RegExp,
+): Promise<void> {
+  const port = Number(await server.line());
+  const error = await assertRejectsWith("EPROTO", async () => {
+    await using conn = await connect({ ...options, port });
+    await conn.send("secret");
+  });
+  assert(reason.test(error.message), error.message);
+  assert(error.message.includes(`127.0.0.1:${port}`), error.message);
+  assertEquals(await server.line(), "heard 0 bytes");
+}
+
+testTls("a peer is verified by name and by IP", async ({ ca, server }) => {
+  const names = ["localhost", "127.0.0.1", "::1", "[::1]"];
+  for (const hostname of names) {
+    await using listener = await listen({ hostname, port: 0, tls: server });
+    await reaches(listener, { hostname, tls: { caCerts: [ca] } });
+  }
+  await using listener = await listen({ port: 0, tls: server });
+  for (const serverName of names) {
+    await reaches(listener, { tls: { caCerts: [ca], serverName } });
+  }
+});
+
+testTls("several authorities may be trusted", async (made) => {
+  const { ca, otherCa, server } = made;
+  await using listener = await listen({ port: 0, tls: server });
+  for (const caCerts of [[otherCa, ca], [otherCa + ca]]) {
+    await reaches(listener, { tls: { caCerts } });
+  }
+});
+
+testTls("serverName counts, not hostname", async (made) => {
+  const { ca, stranger } = made;
+  await using listener = await listen({ port: 0, tls: stranger });
+  const tls = { caCerts: [ca], serverName: "stranger.invalid" };
+  await reaches(listener, { tls });
+});
+
+testTls("an unknown CA is EPROTO, nothing is sent", async (made) => {
+  const unknown: (true | TlsConnectOptions)[] = [
+    true,
+    {},
+    { caCerts: [] },
+    { caCerts: [made.otherCa] },
+  ];
+  for (const tls of unknown) {
+    await using server = witness(made.server, "server");
+    await assertUntrusted(server, { tls }, /UnknownIssuer|unable to verify/);
+  }
+});
+
+testTls("a wrong name is EPROTO, nothing is sent", async (made) => {
+  const reason = /not valid for name|does not match/;
+  {
+    await using server = witness(made.stranger, "stranger");
+    await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, reason);
+  }
+  await using server = witness(made.server, "server");
+  const tls = { caCerts: [made.ca], serverName: "stranger.invalid" };
+  await assertUntrusted(server, { tls }, reason);
+});
+
+testTls("an expired certificate is EPROTO, nothing is sent", async (made) => {
+  await using server = witness(made.expired, "expired");
+  await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, /expired/i);
+});

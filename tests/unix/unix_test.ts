@@ -1,0 +1,97 @@
+// Unix sockets: how connecting fails, and addresses.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { describe, it } from "node:test";
+import { connect, listen, type UnixConnectOptions } from "../../mod.ts";
+import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
+import { text } from "../support/bytes.ts";
+import { folder } from "../support/folder.ts";
+import { notLinux, noUnix } from "../support/platform.ts";
+import { output, python, start } from "../support/programs.ts";
+import { pathOf } from "../support/transports.ts";
+
+const onBun = "Bun" in globalThis;
+const options = { timeout: 30_000, skip: noUnix() };
+const onLinux = { ...options, skip: notLinux() };
+
+function at(path: string): UnixConnectOptions & { transport: "unix" } {
+  return { transport: "unix", path };
+}
+
+describe("connect", () => {
+  it("to a missing file is ENOENT", options, async () => {
+    const paths = [pathOf(), join(folder, "missing", "x.sock")];
+    for (const path of paths) {
+      const error = await assertRejectsWith("ENOENT", () => connect(at(path)));
+      assert(error.message.includes(`unix:${path}`), error.message);
+    }
+  });
+
+  it("to what no server answers at is ECONNREFUSED", options, async () => {
+    const [stale, file, directory] = [pathOf(), pathOf(), pathOf()];
+    await output(python("socket.socket(socket.AF_UNIX).bind(args[0])", stale));
+    writeFileSync(file, "precious");
+    mkdirSync(directory);
+    // A live server of that name elsewhere is another one.
+    await using _namesake = await listen(at(join(directory, basename(stale))));
+    for (const path of [stale, file, directory]) {
+      await assertRejectsWith("ECONNREFUSED", () => connect(at(path)));
+      assert(existsSync(path));
+    }
+    assertEquals(readFileSync(file, "utf8"), "precious");
+  });
+
+  it("to a server whose queue is full is EAGAIN", onLinux, async () => {
+    const script = `
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(args[0])
+listener.listen(0)
+print("ready", flush=True)
+sys.stdin.readline()
+listener.accept()
+print("accepted", flush=True)
+sys.stdin.read()
+`;
+    const path = pathOf();
+    await using server = start(python(script, path));
+    await server.line();
+    await using _first = await connect(at(path));
+    const error = await assertRejectsWith("EAGAIN", () => connect(at(path)));
+    assert(error.message.includes("try again"), error.message);
+    server.process.stdin?.write("\n");
+    await server.line();
+    await using _second = await connect(at(path));
+  });
+});
+
+describe("addresses", () => {
+  it("are the path, and nothing where there is none", options, async () => {
+    const path = pathOf();
+    await using listener = await listen(at(path));
+    await using client = await connect(at(path));
+    await using server = await listener.accept();
+    const [named, nameless] = [at(path), at("")];
+    assertEquals(listener.addr, named);
+    assertEquals(client.remoteAddr, named);
+    assertEquals(server.localAddr, named);
+    assertEquals(client.localAddr, nameless);
+    assertEquals(server.remoteAddr, nameless);
+  });
+
+  it("of a peer with a path is that, on Deno", options, async () => {
+    const [path, peer] = [pathOf(), pathOf()];
+    await using listener = await listen(at(path));
+    const script = `
+s = socket.socket(socket.AF_UNIX)
+s.bind(args[1])
+s.connect(args[0])
+s.sendall(b"hello")
+s.recv(1)
+`;
+    await using _client = start(python(script, path, peer));
+    await using server = await listener.accept();
+    assertEquals(text(await server.recv()), "hello");
+    if (onBun) console.log("Bun does not tell the path of a peer");
+    assertEquals(server.remoteAddr, at(onBun ? "" : peer));
+  });
+});
