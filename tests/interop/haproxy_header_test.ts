@@ -10,7 +10,6 @@ import {
   formatAddress,
   listen,
   type ListenOptions,
-  type ListenOptions,
   serve,
 } from "../../mod.ts";
 import { assert, assertEquals, assertSameBytes } from "../support/assert.ts";
