@@ -19,7 +19,7 @@ import {
 } from "../../src/net/address.ts";
 import type { Handle, HandleEvents } from "../../src/net/handle.ts";
 import { SocketConnection } from "../../src/net/socket_connection.ts";
-import { socketError } from "../../src/net/socket_error.ts";
+import { socketError, withErrorCode } from "../../src/net/socket_error.ts";
 import type { Address } from "../../mod.ts";
 
 const PART_BYTES = 65_536;
@@ -27,17 +27,28 @@ const PART_BYTES = 65_536;
 class NodeHandle implements Handle {
   events: HandleEvents | undefined;
   readonly #socket: Socket;
+  #hasEnded = false;
+  #writing: PromiseWithResolvers<number> | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket.pause();
     // A copy, for the chunk may share its memory with others.
     socket.on("data", (data) => this.events?.onData(new Uint8Array(data)));
-    socket.on("end", () => this.events?.onEnd());
+    socket.on("end", () => {
+      this.#hasEnded = true;
+      this.events?.onEnd();
+    });
     socket.on("error", (error: Error & { code?: string }) => {
       // The peer reads no more, which the write that met it reports.
       if (error.code !== "EPIPE") this.events?.onError(error);
     });
-    socket.on("close", () => this.events?.onClose());
+    socket.on("close", () => {
+      // A failed write closes the socket, with bytes unread perhaps.
+      const wasReset = !this.#hasEnded;
+      if (wasReset) this.events?.onError(peerGone("ECONNRESET"));
+      this.#writing?.reject(peerGone("EPIPE"));
+      this.events?.onClose();
+    });
   }
 
   readStart(): void {
@@ -49,14 +60,16 @@ class NodeHandle implements Handle {
   }
 
   write(data: Uint8Array): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const writing = Promise.withResolvers<number>();
+    this.#writing = writing;
     // Part by part, so that `bytesSent` shows the progress of a slow send.
     const part = data.subarray(0, PART_BYTES);
-    this.#socket.write(
-      part,
-      (error) => error ? reject(error) : resolve(part.length),
-    );
-    return promise;
+    this.#socket.write(part, (error) => {
+      // The `error` event has the reason, and comes before `close`.
+      if (!error) writing.resolve(part.length);
+    });
+    if (this.#socket.closed) writing.reject(peerGone("EPIPE"));
+    return writing.promise;
   }
 
   shutdown(): Promise<void> {
@@ -104,6 +117,10 @@ function tcpConnection(socket: Socket): SocketConnection {
     tcpAddress(localAddress ?? "", localPort ?? 0),
     tcpAddress(remoteAddress ?? "", remotePort ?? 0),
   );
+}
+
+function peerGone(code: "EPIPE" | "ECONNRESET"): Error {
+  return withErrorCode(new Error("The peer is gone"), code);
 }
 
 /** What an adapter cannot do is refused, and never ignored. */
