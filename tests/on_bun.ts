@@ -1,8 +1,8 @@
 // Runs on Bun what tests this process: the installed Bun, or the one from npm.
 // The other folders start processes of both runtimes, and so run once, on Deno.
 import { spawnSync } from "node:child_process";
-import process from "node:process";
 import { bun } from "./support/programs.ts";
+import process from "node:process";
 
 const IN_PROCESS = [
   "contract",

@@ -14,7 +14,6 @@ import {
   refused,
   serve,
   signal,
-  way,
 } from "../support/examples.ts";
 import { connectThrough, haproxy, withHaproxy } from "../support/haproxy.ts";
 import { noPosix } from "../support/platform.ts";
@@ -112,10 +111,10 @@ for (const runtime of runtimes) {
     `HAProxy in front of echo.ts on ${runtime.name}`,
     withHaproxy,
     async () => {
-      for (const name of ["TCP", "Unix"] as const) {
+      for (const name of ["TCP/IPv4", "Unix"] as const) {
         const trusted = name === "Unix" ? "unix" : "127.0.0.0/8,::1";
         const flag = `--proxy-protocol=${trusted}`;
-        await using server = await serve(runtime, way(name), "echo", flag);
+        await using server = await serve(runtime, name, "echo", flag);
         const port = await freePort();
         const app = name === "Unix"
           ? `unix@${server.path}`

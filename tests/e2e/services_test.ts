@@ -12,8 +12,7 @@ import {
   serve,
   signal,
   signalled,
-  streams,
-  way,
+  streamNames,
 } from "../support/examples.ts";
 import { output, python, runtimes, start } from "../support/programs.ts";
 import { portOf } from "../support/transports.ts";
@@ -79,13 +78,13 @@ print(a_hears.readline() == b_name + " left\\n", repr(b_hears.read()))
 for (const runtime of runtimes) {
   describe(`daytime.ts on ${runtime.name}`, () => {
     it("tells the time over TCP", options, async () => {
-      await using server = await serve(runtime, way("TCP"), "daytime");
+      await using server = await serve(runtime, "TCP/IPv4", "daytime");
       await using conn = await connect(server.target);
       assertNow(text(await recvAll(conn)));
     });
 
     it("tells the time over UDP", options, async () => {
-      await using server = await serve(runtime, way("UDP"), "daytime");
+      await using server = await serve(runtime, "UDP", "daytime");
       await using socket = await bind({ port: 0 });
       const { port } = server;
       await socket.sendTo("", { hostname: "127.0.0.1", port });
@@ -95,9 +94,9 @@ for (const runtime of runtimes) {
   });
 
   describe(`discard.ts on ${runtime.name}`, () => {
-    for (const way of streams) {
-      it(`reads 8 MiB, says nothing, ${way.name}`, options, async () => {
-        await using server = await serve(runtime, way, "discard");
+    for (const transport of streamNames) {
+      it(`reads 8 MiB, says nothing, ${transport}`, options, async () => {
+        await using server = await serve(runtime, transport, "discard");
         await using conn = await connect(server.target);
         const [received] = await Promise.all([
           recvAll(conn),
@@ -112,7 +111,7 @@ for (const runtime of runtimes) {
         console.log("Skipped: no /proc tells what discard.ts has read");
         return;
       }
-      await using server = await serve(runtime, way("UDP"), "discard");
+      await using server = await serve(runtime, "UDP", "discard");
       const { port } = server;
       await using socket = await bind({ port: 0 });
       for (let i = 0; i < 20; i++) {
@@ -130,10 +129,10 @@ for (const runtime of runtimes) {
   });
 
   describe(`proxy.ts on ${runtime.name}`, () => {
-    for (const front of streams) {
-      it(`8 MiB go through and back, ${front.name}`, options, async () => {
+    for (const front of streamNames) {
+      it(`8 MiB go through and back, ${front}`, options, async () => {
         for (const other of runtimes) {
-          await using echo = await serve(other, way("TCP"), "echo");
+          await using echo = await serve(other, "TCP/IPv4", "echo");
           const to = `--to-port=${echo.port}`;
           await using proxy = await serve(runtime, front, "proxy", to);
           await using conn = await connect(proxy.target);
@@ -145,7 +144,7 @@ for (const runtime of runtimes) {
     it("outlives a target that is away", signalled, async () => {
       const port = await freePort();
       const to = `--to-port=${port}`;
-      await using proxy = await serve(runtime, way("TCP"), "proxy", to);
+      await using proxy = await serve(runtime, "TCP/IPv4", "proxy", to);
       await using early = await connect(proxy.target);
       assertEquals(await early.recv(), null);
       await using echo = start(command(runtime, "echo", `--port=${port}`));
@@ -159,16 +158,16 @@ for (const runtime of runtimes) {
 
   describe(`chat.ts on ${runtime.name}`, () => {
     it("lets two Python clients hear each other", options, async () => {
-      await using server = await serve(runtime, way("TCP"), "chat");
+      await using server = await serve(runtime, "TCP/IPv4", "chat");
       assertEquals(
         await output(python(CHAT, server.port)),
         "True\nTrue\nTrue\nTrue ''\n",
       );
     });
 
-    for (const way of streams) {
-      it(`lets two hear each other, ${way.name}`, options, async () => {
-        await using server = await serve(runtime, way, "chat");
+    for (const transport of streamNames) {
+      it(`lets two hear each other, ${transport}`, options, async () => {
+        await using server = await serve(runtime, transport, "chat");
         await using a = await connect(server.target);
         await using b = await connect(server.target);
         // TLS handshakes may end in either order at the server, and who is in
@@ -193,7 +192,7 @@ for (const runtime of runtimes) {
   describe(`limits on ${runtime.name}`, () => {
     it("--max-connections lets the excess wait", options, async () => {
       const limit = "--max-connections=1";
-      await using server = await serve(runtime, way("TCP"), "echo", limit);
+      await using server = await serve(runtime, "TCP/IPv4", "echo", limit);
       await using first = await connect(server.target);
       await assertAnswers(first, "first");
       await using second = await connect(server.target);
@@ -207,13 +206,13 @@ for (const runtime of runtimes) {
       await answer;
     });
 
-    for (const way of streams) {
+    for (const transport of streamNames) {
       it(
-        `--idle-timeout ends who is silent, ${way.name}`,
+        `--idle-timeout ends who is silent, ${transport}`,
         options,
         async () => {
           const limit = "--idle-timeout=400";
-          await using server = await serve(runtime, way, "echo", limit);
+          await using server = await serve(runtime, transport, "echo", limit);
           await using busy = await connect(server.target);
           const begin = performance.now();
           await using silent = await connect(server.target);
