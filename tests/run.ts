@@ -2,8 +2,8 @@
 // each runtime, and what starts processes of both, which needs no repetition.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import process from "node:process";
 import { bun, deno } from "./support/programs.ts";
+import process from "node:process";
 
 /** Folders whose tests run on each runtime. */
 const IN_PROCESS = [

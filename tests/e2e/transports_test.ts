@@ -213,7 +213,7 @@ describe("datagrams come back whole", () => {
   }
 });
 
-describe("a datagram that nobody answers", () => {
+describe("a datagram without an answer", () => {
   it("is one line, after a while", options, async () => {
     const port = String(await freePort());
     await Promise.all(runtimes.map((runtime) => {
@@ -262,18 +262,24 @@ if (certificates !== undefined) {
         ]);
       });
 
-      it("trusts nobody unasked, and no plain text", options, async () => {
-        await using plain = await serve(deno, "TCP/IPv4", "greeting");
-        await using secure = await serve(bun, "TLS", "greeting");
-        const [plainPort, port] = [plain, secure].map(({ port }) => `${port}`);
-        await assertFails(client("--tls", "--port", port), "EPROTO");
-        await assertFails(
-          client("--ca", caFile, "--port", plainPort),
-          "EPROTO",
-        );
-      });
+      it(
+        "trusts no certificate unasked, and no plain text",
+        options,
+        async () => {
+          await using plain = await serve(deno, "TCP/IPv4", "greeting");
+          await using secure = await serve(bun, "TLS", "greeting");
+          const [plainPort, port] = [plain, secure].map(({ port }) =>
+            `${port}`
+          );
+          await assertFails(client("--tls", "--port", port), "EPROTO");
+          await assertFails(
+            client("--ca", caFile, "--port", plainPort),
+            "EPROTO",
+          );
+        },
+      );
 
-      it("trusts whom the system does, with --tls", options, async () => {
+      it("trusts the system's certificates, with --tls", options, async () => {
         await using server = await serve(deno, "TLS", "echo");
         const system = [`DENO_CERT=${caFile}`, `NODE_EXTRA_CA_CERTS=${caFile}`];
         await assertPrints([

@@ -103,7 +103,7 @@ export function signal(server: Program, name: "SIGINT" | "SIGTERM"): void {
   process.kill(pid, name);
 }
 
-/** Waits until a server that was told to stop takes no clients any more. */
+/** Waits until a server that is shutting down refuses clients. */
 export async function refused(port: number): Promise<void> {
   for (;;) {
     try {
