@@ -14,7 +14,14 @@ import {
   portIn,
   targetIn,
 } from "../support/cli.ts";
-import { freePort, only, options, signal, ways } from "../support/examples.ts";
+import {
+  freePort,
+  listenFlags,
+  only,
+  options,
+  signal,
+  transportNames,
+} from "../support/examples.ts";
 import { output, runtimes, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 import config from "../../deno.json" with { type: "json" };
@@ -27,7 +34,7 @@ const flags = {
 
 /** Names of the transports in the document of `ping`. */
 const TRANSPORTS = {
-  "TCP": "tcp",
+  "TCP/IPv4": "tcp",
   "TCP/IPv6": "tcp",
   "Unix": "unix",
   "TLS": "tls",
@@ -112,15 +119,15 @@ for (const runtime of runtimes) {
       await assertRefuses(run("ping", "--ca", "/no/ca", unused), "/no/ca", 1);
     });
 
-    for (const transport of ways) {
-      it(`echo serves ping, ${transport.name}`, options, async () => {
-        await using server = start(run("echo", ...transport.flags()));
+    for (const transport of transportNames) {
+      it(`echo serves ping, ${transport}`, options, async () => {
+        await using server = start(run("echo", ...listenFlags(transport)));
         const target = targetIn(await server.line());
         for (const client of runtimes) {
           const document = await ping(client, ...target, "-c", "3", "-i", "0");
           assertIntact(document, 3);
           assertEquals(document.target, target[0]);
-          assertEquals(document.transport, TRANSPORTS[transport.name]);
+          assertEquals(document.transport, TRANSPORTS[transport]);
         }
         signal(server, "SIGINT");
         assertEquals((await server.ended).status, 0);

@@ -10,7 +10,13 @@ import {
   portIn,
   targetIn,
 } from "../support/cli.ts";
-import { freePort, options, signal, streams } from "../support/examples.ts";
+import {
+  freePort,
+  listenFlags,
+  options,
+  signal,
+  streamNames,
+} from "../support/examples.ts";
 import { bun, python, runtimes, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
@@ -147,9 +153,11 @@ for (const runtime of runtimes) {
       });
     }
 
-    for (const transport of streams) {
-      it(`4 MiB messages come back, ${transport.name}`, options, async () => {
-        await using server = start(parley(bun, "echo", ...transport.flags()));
+    for (const transport of streamNames) {
+      it(`4 MiB messages come back, ${transport}`, options, async () => {
+        await using server = start(
+          parley(bun, "echo", ...listenFlags(transport)),
+        );
         const target = targetIn(await server.line());
         const large = [...target, "-s", `${4 * MIB}`, "-W", "30"];
         assertIntact(await ping(runtime, ...large, "-c", "2", "-i", "0"), 2);

@@ -106,7 +106,7 @@ testContract(
     await listener.close();
     await accepting;
     assertEquals(said.filter((words) => words === "alive").length, open);
-    // Who gave up said nothing, and is gone.
+    // An aborted connect sent nothing, and is closed.
     const others = said.filter((words) => !["alive", "last"].includes(words));
     for (const words of others) {
       assert(

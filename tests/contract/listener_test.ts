@@ -152,12 +152,12 @@ testContract(
     }
     await using client = await over.connect(listener.addr);
     await client.send("here");
-    let heard = "";
-    while (heard === "") {
+    let received = "";
+    while (received === "") {
       await using conn = await listener.accept();
-      heard = text(await conn.recv().catch(() => null));
+      received = text(await conn.recv().catch(() => null));
     }
-    assertEquals(heard, "here");
+    assertEquals(received, "here");
   },
 );
 

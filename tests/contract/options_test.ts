@@ -77,7 +77,7 @@ describe("wrong arguments", () => {
 });
 
 describe("faults have the same code on every runtime", () => {
-  it("ECONNREFUSED where nobody listens", async () => {
+  it("ECONNREFUSED where nothing listens", async () => {
     const listener = await listen({ port: 0 });
     const { port } = listener.addr;
     await listener.close();
@@ -143,7 +143,7 @@ describe("an aborted connect", () => {
     await aborted;
     const conn = await listener.accept({ signal: AbortSignal.timeout(300) })
       .catch(() => undefined);
-    // Whether it got as far as the listener or not, nobody is at the other end.
+    // It may have reached the listener, but its other end is closed.
     if (conn !== undefined) assertEquals(await conn.recv(), null);
     await conn?.close();
   });

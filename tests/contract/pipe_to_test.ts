@@ -193,7 +193,7 @@ testContract("readable reads when asked, not ahead", async (over) => {
   const reader = server.readable.getReader();
   await client.send("one");
   reader.releaseLock();
-  // Nobody reads, so `recv` is free to.
+  // No read is pending, so `recv` may receive.
   assertEquals(text(await server.recv()), "one");
 });
 

@@ -210,7 +210,7 @@ testContract("small receives take no large buffers", async (over) => {
   assert(grown < 4 * 1024 * 1024, `${grown} bytes for 6,400`);
 });
 
-testContract("a peer is held back while nobody receives", async (over) => {
+testContract("a peer is held back while nothing receives", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;
   // More than the kernel's buffers hold on any transport.

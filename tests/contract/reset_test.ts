@@ -68,7 +68,7 @@ async function acceptHonest(listener: Listener): Promise<number> {
 }
 
 testReset(
-  "a reset before accept costs nobody else",
+  "a reset before accept delays no other client",
   async (transport) => {
     await using listener = await transport.listen();
     const script = `
@@ -118,8 +118,8 @@ testReset("a reset ends a recv that waits", async (over) => {
 });
 
 /**
- * A sender hears of a reset as such, or as a broken pipe: on a Unix socket the
- * kernel says so, elsewhere where the reset has been told already.
+ * A send fails with a reset, or with a broken pipe: on a Unix socket the
+ * kernel says so, elsewhere once the reset was reported.
  */
 function assertCut(code: string): void {
   assert(["ECONNRESET", "EPIPE"].includes(code), code);
@@ -153,7 +153,7 @@ testReset("a reset ends a closeWrite that waits", async (over) => {
   await until(() => conn.bytesSent > 0);
   await ends.cut();
   assertCut(await sent);
-  // A FIN to nobody may pass for sent.
+  // A FIN to a closed peer may pass for sent.
   if (await ended !== "none") assertCut(await ended);
 });
 

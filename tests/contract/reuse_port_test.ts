@@ -21,7 +21,7 @@ describe("reusePort", () => {
     await using second = await listen({ ...shared, port: first.addr.port });
     assertEquals(second.addr, first.addr);
   });
-  it("is not for those who do not ask for it", async () => {
+  it("is off unless asked for", async () => {
     await using first = await listen({ port: 0 });
     const { port } = first.addr;
     await assertRejectsWith("EADDRINUSE", () => listen({ port }));

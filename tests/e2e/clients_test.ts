@@ -7,10 +7,8 @@ import {
   options,
   serve,
   type Served,
-  streams,
-  type Way,
-  way,
-  ways,
+  streamNames,
+  transportNames,
 } from "../support/examples.ts";
 import { largestDatagram } from "../support/platform.ts";
 import {
@@ -20,6 +18,7 @@ import {
   runtimes,
   start,
 } from "../support/programs.ts";
+import type { TransportName } from "../support/transports.ts";
 
 // Fewer than `createInterface` holds before it stops the program's output.
 const lines = Array.from(
@@ -29,18 +28,18 @@ const lines = Array.from(
 const caFile = certificates?.caFile ?? "";
 
 /** How a program reaches a server on each transport that it knows. */
-type Reach = Partial<Record<Way["name"], (server: Served) => string[]>>;
+type Reach = Partial<Record<TransportName, (server: Served) => string[]>>;
 
 const programs: Record<string, Reach> = {
   socat: {
-    "TCP": ({ port }) => [`TCP:127.0.0.1:${port}`],
+    "TCP/IPv4": ({ port }) => [`TCP:127.0.0.1:${port}`],
     "TCP/IPv6": ({ port }) => [`TCP:[::1]:${port}`],
     "Unix": ({ path }) => [`UNIX-CONNECT:${path}`],
     "TLS": ({ port }) => [`OPENSSL:127.0.0.1:${port},cafile=${caFile}`],
     "UDP": ({ port }) => [`UDP:127.0.0.1:${port}`],
   },
   ncat: {
-    "TCP": ({ port }) => ["127.0.0.1", `${port}`],
+    "TCP/IPv4": ({ port }) => ["127.0.0.1", `${port}`],
     "TCP/IPv6": ({ port }) => ["-6", "::1", `${port}`],
     "Unix": ({ path }) => ["-U", path],
     "TLS": ({ port }) => [
@@ -66,8 +65,8 @@ const first: Record<string, string[]> = {
 };
 
 /** ncat leaves what of a TLS record it did not read at once for later. */
-function halting(name: string, way: Way): boolean {
-  return name === "ncat" && way.name === "TLS";
+function halting(name: string, transport: TransportName): boolean {
+  return name === "ncat" && transport === "TLS";
 }
 
 function write(program: Program, text: string): void {
@@ -91,20 +90,20 @@ for (const [name, reach] of Object.entries(programs)) {
   }
   for (const runtime of runtimes) {
     describe(`${name} and ${runtime.name}`, () => {
-      for (const way of ways) {
-        const args = reach[way.name];
+      for (const transport of transportNames) {
+        const args = reach[transport];
         if (args === undefined) continue;
-        it(`lines come back, ${way.name}`, options, async () => {
-          await using server = await serve(runtime, way, "echo");
+        it(`lines come back, ${transport}`, options, async () => {
+          await using server = await serve(runtime, transport, "echo");
           await using peer = start([...first[name], ...args(server)]);
-          const few = way.name === "UDP" || halting(name, way);
+          const few = transport === "UDP" || halting(name, transport);
           await readBack(peer, few ? "one\n" : lines);
           if (few) await readBack(peer, "two\n");
         });
         // Its own end would be the end of what it reads.
-        if (way.name === "UDP" || name === "openssl") continue;
-        it(`all comes back after its end, ${way.name}`, options, async () => {
-          await using server = await serve(runtime, way, "echo");
+        if (transport === "UDP" || name === "openssl") continue;
+        it(`all comes back after its end, ${transport}`, options, async () => {
+          await using server = await serve(runtime, transport, "echo");
           await using peer = start([...first[name], ...args(server)]);
           write(peer, lines);
           peer.process.stdin?.end();
@@ -113,8 +112,8 @@ for (const [name, reach] of Object.entries(programs)) {
           assertEquals(stdout.length, lines.length, stderr);
           assert(stdout === lines, "Other lines came back");
         });
-        it(`greeting.ts ends it, ${way.name}`, options, async () => {
-          await using server = await serve(runtime, way, "greeting");
+        it(`greeting.ts ends it, ${transport}`, options, async () => {
+          await using server = await serve(runtime, transport, "greeting");
           const peer = [...first[name], ...args(server)];
           const command = ["sh", "-c", `"$@" </dev/null`, "sh", ...peer];
           assertEquals(await output(command), "Hello, client!");
@@ -144,16 +143,20 @@ def to_end():
     return b"".join(iter(lambda: s.recv(1 << 16), b""))
 `;
 
-function visit(way: Way, server: Served, body: string): Promise<string> {
+function visit(
+  transport: TransportName,
+  server: Served,
+  body: string,
+): Promise<string> {
   const { path, port } = server;
-  return output(python(CONNECT + body, way.name, path, port, caFile));
+  return output(python(CONNECT + body, transport, path, port, caFile));
 }
 
 for (const runtime of runtimes) {
   describe(`Python and ${runtime.name}`, () => {
-    for (const way of streams) {
-      it(`8 MiB come back, then both end, ${way.name}`, options, async () => {
-        await using server = await serve(runtime, way, "echo");
+    for (const transport of streamNames) {
+      it(`8 MiB come back, then both end, ${transport}`, options, async () => {
+        await using server = await serve(runtime, transport, "echo");
         const body = `
 import random
 # In turns, for two threads must not share an SSL object in Python.
@@ -173,29 +176,29 @@ else:
     s.shutdown(socket.SHUT_WR)
 print(s.recv(1))
 `;
-        assertEquals(await visit(way, server, body), "True\nb''\n");
+        assertEquals(await visit(transport, server, body), "True\nb''\n");
       });
 
       it(
-        `greeting.ts is read to a clean end, ${way.name}`,
+        `greeting.ts is read to a clean end, ${transport}`,
         options,
         async () => {
-          await using server = await serve(runtime, way, "greeting");
-          const printed = await visit(way, server, "print(to_end())");
+          await using server = await serve(runtime, transport, "greeting");
+          const printed = await visit(transport, server, "print(to_end())");
           assertEquals(printed, "b'Hello, client!'\n");
         },
       );
     }
 
     it("datagrams of all sizes come back", options, async () => {
-      await using server = await serve(runtime, way("UDP"), "echo");
+      await using server = await serve(runtime, "UDP", "echo");
       const body = `
 for length in ${largestDatagram()}, 1, 0:
     data = bytes(i * 7 % 251 for i in range(length))
     s.send(data)
     print(s.recv(1 << 16) == data)
 `;
-      const printed = await visit(way("UDP"), server, body);
+      const printed = await visit("UDP", server, body);
       assertEquals(printed, "True\n".repeat(3));
     });
   });

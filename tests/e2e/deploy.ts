@@ -19,7 +19,7 @@ export function read(name: string): string {
   return readFileSync(file(name), "utf8");
 }
 
-/** The values of a directive of a systemd unit; commented ones begin with #. */
+/** The values of a directive of a systemd unit; commented ones start with #. */
 export function directives(unit: string, name: string): string[] {
   return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))]
     .map(([, value]) => value);

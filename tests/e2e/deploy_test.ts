@@ -37,12 +37,12 @@ async function assertServes(command: string[], seconds: number): Promise<void> {
   await using server = start(command);
   await using conn = await connect({ port: await ready(server) });
   await answers(conn);
-  const begin = performance.now();
+  const started = performance.now();
   signal(server, "SIGTERM");
   assertEquals(await conn.recv(), null);
   const { status, stderr } = await server.ended;
   assertEquals(status, 0, stderr);
-  const took = (performance.now() - begin) / 1000;
+  const took = (performance.now() - started) / 1000;
   assert(took > GRACE - 1 && took < seconds, `It took ${took} s`);
 }
 

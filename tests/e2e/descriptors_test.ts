@@ -9,7 +9,7 @@ import { recvExactly, text } from "../support/bytes.ts";
 import { folder } from "../support/folder.ts";
 import { cpu, descriptors, hasProc } from "../support/proc.ts";
 import { output, runtimes } from "../support/programs.ts";
-import { limited, startVictim } from "../support/server_under_test.ts";
+import { limited, startServerUnderTest } from "../support/server_under_test.ts";
 import { exchange } from "../support/servers.ts";
 import { type Transport, transports } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
@@ -17,7 +17,7 @@ import { until } from "../support/wait.ts";
 const LIMIT = 64;
 const FLOOD = 100;
 
-/** A client that may have to wait in the queue before it is heard. */
+/** A client that may have to wait in the queue before it is served. */
 async function knock(
   transport: Transport,
   addr: Address,
@@ -34,12 +34,12 @@ for (const runtime of runtimes) {
   describe(`a server on ${runtime.name} without descriptors`, () => {
     for (const transport of transports) {
       it(`neither dies nor spins, ${transport.name}`, options, async () => {
-        await using victim = await startVictim(runtime, {
+        await using server = await startServerUnderTest(runtime, {
           role: "echo",
           places: [transport.listenOptions()],
           limit: LIMIT,
         });
-        const { pid, addrs: [addr] } = victim;
+        const { pid, addrs: [addr] } = server;
         const free = descriptors(pid);
         const flood = await Promise.all(
           Array.from({ length: FLOOD }, () => knock(transport, addr, 1000)),
@@ -55,7 +55,7 @@ for (const runtime of runtimes) {
 
         for (const conn of flood) await conn?.close();
         const freed = performance.now();
-        // Who comes before they are free may be refused, and tries again.
+        // A client that comes before they are free may be refused, and retries.
         let found: Connection | undefined;
         while (found === undefined && performance.now() - freed < 2000) {
           found = await knock(transport, addr, 2000);
@@ -70,7 +70,7 @@ for (const runtime of runtimes) {
         await exchange(client, "again");
         await client.close();
         await until(() => descriptors(pid) <= free);
-        await victim.end();
+        await server.end();
       });
     }
   });
@@ -80,7 +80,7 @@ const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 for (const runtime of runtimes) {
   it(
-    `who opens a socket then gets EMFILE, ${runtime.name}`,
+    `opening a socket without descriptors is EMFILE, ${runtime.name}`,
     options,
     async () => {
       const program = join(folder, `emfile-${runtime.name}.ts`);

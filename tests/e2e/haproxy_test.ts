@@ -14,7 +14,6 @@ import {
   refused,
   serve,
   signal,
-  way,
 } from "../support/examples.ts";
 import { connectThrough, haproxy, withHaproxy } from "../support/haproxy.ts";
 import { noPosix } from "../support/platform.ts";
@@ -22,7 +21,7 @@ import { output, runtimes, start } from "../support/programs.ts";
 import { until } from "../support/wait.ts";
 import { answers, file, here, read, root, stages } from "./deploy.ts";
 
-/** Connections that have been served, and who they are. */
+/** Connections that have been served. */
 async function clients(port: number): Promise<Connection[]> {
   const conns = await Promise.all(
     Array.from({ length: 8 }, () => connect({ port })),
@@ -31,7 +30,7 @@ async function clients(port: number): Promise<Connection[]> {
   return conns;
 }
 
-/** Waits until somebody listens there. */
+/** Waits until a server listens there. */
 async function listening(port: number): Promise<void> {
   for (;;) {
     try {
@@ -86,7 +85,7 @@ it("haproxy.cfg shares clients, names them, survives an end", {
   assertEquals(ended.status, 0, ended.stderr);
   const down = await balancer.line();
   assert(/echo\/one is DOWN/.test(down), down);
-  // The other has passed its checks by then, or nobody would be served.
+  // The other has passed its checks by then, or no client would be served.
   const met = logged();
   await until(() => logged() > met);
   late.push(...await clients(port));
@@ -112,10 +111,10 @@ for (const runtime of runtimes) {
     `HAProxy in front of echo.ts on ${runtime.name}`,
     withHaproxy,
     async () => {
-      for (const name of ["TCP", "Unix"] as const) {
+      for (const name of ["TCP/IPv4", "Unix"] as const) {
         const trusted = name === "Unix" ? "unix" : "127.0.0.0/8,::1";
         const flag = `--proxy-protocol=${trusted}`;
-        await using server = await serve(runtime, way(name), "echo", flag);
+        await using server = await serve(runtime, name, "echo", flag);
         const port = await freePort();
         const app = name === "Unix"
           ? `unix@${server.path}`

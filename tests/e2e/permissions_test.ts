@@ -6,22 +6,21 @@ import { certificates } from "../support/certificates.ts";
 import {
   assertFails,
   assertPrints,
+  clientOf,
   command,
   example,
   freePort,
+  listenFlags,
   only,
   onTerminal,
   options as bounded,
-  reach,
   serve,
   signal,
-  type Way,
-  way,
-  ways,
+  transportNames,
 } from "../support/examples.ts";
 import { noPosix } from "../support/platform.ts";
 import { deno, output, start } from "../support/programs.ts";
-import { pathOf } from "../support/transports.ts";
+import { pathOf, type TransportName } from "../support/transports.ts";
 
 const options = { ...bounded, skip: noPosix() };
 
@@ -37,7 +36,7 @@ function granting(needs: Need[]): string[] {
 }
 
 /** Where a server is asked to listen, and what that needs. */
-async function place(way: Way) {
+async function place(transport: TransportName) {
   const port = await freePort();
   const path = pathOf();
   const unix: Need[] = [
@@ -45,27 +44,31 @@ async function place(way: Way) {
     ["read", path],
     ["write", path],
   ];
-  const host = way.name === "TCP/IPv6" ? "[::1]" : "127.0.0.1";
+  const host = transport === "TCP/IPv6" ? "[::1]" : "127.0.0.1";
   const net: Need = ["net", `${host}:${port}`];
   // Where its answers go is one more place for each peer.
-  const peers: Need = way.name === "UDP" ? ["net", host] : net;
-  const flags = way.name === "Unix"
+  const peers: Need = transport === "UDP" ? ["net", host] : net;
+  const flags = transport === "Unix"
     ? ["--unix", path]
-    : [...way.flags(), "--port", String(port)];
-  const files: Need[] = way.name !== "TLS" || certificates === undefined
+    : [...listenFlags(transport), "--port", String(port)];
+  const files: Need[] = transport !== "TLS" || certificates === undefined
     ? []
     : [["read", certificates.certFile], ["read", certificates.keyFile]];
   return {
     flags,
-    needs: way.name === "Unix" ? unix : [peers, ...files],
-    asks: way.name === "Unix" ? unix : [net, ...files],
-    client: reach(way, port, path).client,
+    needs: transport === "Unix" ? unix : [peers, ...files],
+    asks: transport === "Unix" ? unix : [net, ...files],
+    client: clientOf(transport, port, path).client,
   };
 }
 
 /** What `client.ts` needs for the place that its flags name. */
-function clientNeeds(way: Way, port: number, path: string): Need[] {
-  switch (way.name) {
+function clientNeeds(
+  transport: TransportName,
+  port: number,
+  path: string,
+): Need[] {
+  switch (transport) {
     case "Unix":
       return [["net", `unix:${path}`], ["read", path], ["write", path]];
     case "UDP":
@@ -90,17 +93,21 @@ async function assertAllNeeded(needs: Need[], args: string[]): Promise<void> {
 }
 
 describe("permissions on Deno", () => {
-  const flags: [name: string, flags: string[], ways: Way[]][] = [
-    ["", [], ways],
-    [" with --unstable-net", ["--unstable-net"], [way("UDP")]],
+  const flags: [
+    suffix: string,
+    flags: string[],
+    transports: TransportName[],
+  ][] = [
+    ["", [], transportNames],
+    [" with --unstable-net", ["--unstable-net"], ["UDP"]],
   ];
-  for (const [suffix, more, ways] of flags) {
-    for (const way of ways) {
+  for (const [suffix, more, names] of flags) {
+    for (const transport of names) {
       it(
-        `echo.ts needs its own place only, ${way.name}${suffix}`,
+        `echo.ts needs its own place only, ${transport}${suffix}`,
         options,
         async () => {
-          const { flags, needs, client } = await place(way);
+          const { flags, needs, client } = await place(transport);
           const args = [...more, example("echo"), ...flags];
           // Flags of Deno come before the program's.
           await assertAllNeeded(needs, args);
@@ -117,11 +124,11 @@ describe("permissions on Deno", () => {
       );
 
       it(
-        `client.ts needs the server's place only, ${way.name}${suffix}`,
+        `client.ts needs the server's place only, ${transport}${suffix}`,
         options,
         async () => {
-          await using server = await serve(deno, way, "echo");
-          const needs = clientNeeds(way, server.port, server.path);
+          await using server = await serve(deno, transport, "echo");
+          const needs = clientNeeds(transport, server.port, server.path);
           const args = [...more, example("client"), ...server.client];
           await assertAllNeeded(needs, args);
           await assertPrints(only(...granting(needs), ...args), "Hello, world");
@@ -131,7 +138,7 @@ describe("permissions on Deno", () => {
   }
 
   it("greeting.ts needs its own address only", options, async () => {
-    const { flags, needs, client } = await place(way("TCP"));
+    const { flags, needs, client } = await place("TCP/IPv4");
     const run = only(...granting(needs), example("greeting"), ...flags);
     await using server = start(run);
     await server.line();
@@ -139,8 +146,8 @@ describe("permissions on Deno", () => {
   });
 
   it("proxy.ts needs its own address and the other", options, async () => {
-    await using echo = await serve(deno, way("TCP"), "echo");
-    const { flags, needs, client } = await place(way("TCP"));
+    await using echo = await serve(deno, "TCP/IPv4", "echo");
+    const { flags, needs, client } = await place("TCP/IPv4");
     const run = only(
       ...granting([...needs, ["net", `127.0.0.1:${echo.port}`]]),
       example("proxy"),
@@ -153,8 +160,8 @@ describe("permissions on Deno", () => {
   });
 
   it("client.ts needs a server's name where it has one", options, async () => {
-    for (const kind of ["TCP", "UDP"] as const) {
-      await using server = await serve(deno, way(kind), "echo");
+    for (const kind of ["TCP/IPv4", "UDP"] as const) {
+      await using server = await serve(deno, kind, "echo");
       const needs: Need[] = [["net", `localhost:${server.port}`]];
       if (kind === "UDP") needs.push(["net", "0.0.0.0:0"]);
       const args = [example("client"), "--hostname=localhost"];
@@ -166,7 +173,7 @@ describe("permissions on Deno", () => {
   });
 
   it("a UDP server that may not answer says so", options, async () => {
-    const { flags, asks, client } = await place(way("UDP"));
+    const { flags, asks, client } = await place("UDP");
     const run = only(...granting(asks), example("echo"), ...flags);
     await using server = start(run);
     await server.line();
@@ -186,12 +193,12 @@ describe("permissions on Deno", () => {
     }
   });
 
-  for (const way of ways) {
+  for (const transport of transportNames) {
     it(
-      `without flags, Deno asks for those only, ${way.name}`,
+      `without flags, Deno asks for those only, ${transport}`,
       options,
       async () => {
-        const { flags, asks } = await place(way);
+        const { flags, asks } = await place(transport);
         // Deno throws away what was typed before it asks: type until it answers.
         const terminal = `
 pid, fd = pty.fork()

@@ -12,8 +12,7 @@ import {
   serve,
   signal,
   signalled,
-  streams,
-  way,
+  streamNames,
 } from "../support/examples.ts";
 import { output, python, runtimes, start } from "../support/programs.ts";
 import { portOf } from "../support/transports.ts";
@@ -49,7 +48,7 @@ function assertNow(reply: string): void {
   assert(seconds < 30, `${reply} is ${seconds} s off`);
 }
 
-/** Whether datagrams wait in the kernel for this port; only Linux tells. */
+/** Whether datagrams wait in the kernel for this port; only Linux shows that. */
 function hasUnread(port: number): boolean {
   const local = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
   const socket = readFileSync("/proc/net/udp", "utf8").split("\n").find(
@@ -59,33 +58,33 @@ function hasUnread(port: number): boolean {
   return !socket.includes(":00000000 00:");
 }
 
-/** Two who talk: each prints the lines that it gets. */
+/** Two clients: each prints the lines that it gets. */
 const CHAT = `
 def join():
     s = socket.create_connection(("127.0.0.1", int(args[0])))
     return s, s.makefile("r"), "%s:%d" % s.getsockname()
-a, a_hears, a_name = join()
-# Who is in the room is known once somebody hears somebody come.
-b, b_hears, b_name = join()
-print(a_hears.readline() == b_name + " came\\n")
+a, a_lines, a_name = join()
+# A client is in the room once another is announced to it.
+b, b_lines, b_name = join()
+print(a_lines.readline() == b_name + " came\\n")
 a.sendall("Grüße\\n".encode())
-print(b_hears.readline() == a_name + ": Grüße\\n")
+print(b_lines.readline() == a_name + ": Grüße\\n")
 b.sendall(b"and to you\\n")
-print(a_hears.readline() == b_name + ": and to you\\n")
+print(a_lines.readline() == b_name + ": and to you\\n")
 b.shutdown(socket.SHUT_WR)
-print(a_hears.readline() == b_name + " left\\n", repr(b_hears.read()))
+print(a_lines.readline() == b_name + " left\\n", repr(b_lines.read()))
 `;
 
 for (const runtime of runtimes) {
   describe(`daytime.ts on ${runtime.name}`, () => {
-    it("tells the time over TCP", options, async () => {
-      await using server = await serve(runtime, way("TCP"), "daytime");
+    it("sends the time over TCP", options, async () => {
+      await using server = await serve(runtime, "TCP/IPv4", "daytime");
       await using conn = await connect(server.target);
       assertNow(text(await recvAll(conn)));
     });
 
-    it("tells the time over UDP", options, async () => {
-      await using server = await serve(runtime, way("UDP"), "daytime");
+    it("sends the time over UDP", options, async () => {
+      await using server = await serve(runtime, "UDP", "daytime");
       await using socket = await bind({ port: 0 });
       const { port } = server;
       await socket.sendTo("", { hostname: "127.0.0.1", port });
@@ -95,9 +94,9 @@ for (const runtime of runtimes) {
   });
 
   describe(`discard.ts on ${runtime.name}`, () => {
-    for (const way of streams) {
-      it(`reads 8 MiB, says nothing, ${way.name}`, options, async () => {
-        await using server = await serve(runtime, way, "discard");
+    for (const transport of streamNames) {
+      it(`reads 8 MiB, says nothing, ${transport}`, options, async () => {
+        await using server = await serve(runtime, transport, "discard");
         await using conn = await connect(server.target);
         const [received] = await Promise.all([
           recvAll(conn),
@@ -109,10 +108,10 @@ for (const runtime of runtimes) {
 
     it("says nothing over UDP", signalled, async () => {
       if (!existsSync("/proc/net/udp")) {
-        console.log("Skipped: no /proc tells what discard.ts has read");
+        console.log("Skipped: no /proc shows what discard.ts has read");
         return;
       }
-      await using server = await serve(runtime, way("UDP"), "discard");
+      await using server = await serve(runtime, "UDP", "discard");
       const { port } = server;
       await using socket = await bind({ port: 0 });
       for (let i = 0; i < 20; i++) {
@@ -130,10 +129,10 @@ for (const runtime of runtimes) {
   });
 
   describe(`proxy.ts on ${runtime.name}`, () => {
-    for (const front of streams) {
-      it(`8 MiB go through and back, ${front.name}`, options, async () => {
+    for (const front of streamNames) {
+      it(`8 MiB go through and back, ${front}`, options, async () => {
         for (const other of runtimes) {
-          await using echo = await serve(other, way("TCP"), "echo");
+          await using echo = await serve(other, "TCP/IPv4", "echo");
           const to = `--to-port=${echo.port}`;
           await using proxy = await serve(runtime, front, "proxy", to);
           await using conn = await connect(proxy.target);
@@ -145,7 +144,7 @@ for (const runtime of runtimes) {
     it("outlives a target that is away", signalled, async () => {
       const port = await freePort();
       const to = `--to-port=${port}`;
-      await using proxy = await serve(runtime, way("TCP"), "proxy", to);
+      await using proxy = await serve(runtime, "TCP/IPv4", "proxy", to);
       await using early = await connect(proxy.target);
       assertEquals(await early.recv(), null);
       await using echo = start(command(runtime, "echo", `--port=${port}`));
@@ -158,42 +157,46 @@ for (const runtime of runtimes) {
   });
 
   describe(`chat.ts on ${runtime.name}`, () => {
-    it("lets two Python clients hear each other", options, async () => {
-      await using server = await serve(runtime, way("TCP"), "chat");
+    it("passes lines between two Python clients", options, async () => {
+      await using server = await serve(runtime, "TCP/IPv4", "chat");
       assertEquals(
         await output(python(CHAT, server.port)),
         "True\nTrue\nTrue\nTrue ''\n",
       );
     });
 
-    for (const way of streams) {
-      it(`lets two hear each other, ${way.name}`, options, async () => {
-        await using server = await serve(runtime, way, "chat");
-        await using a = await connect(server.target);
-        await using b = await connect(server.target);
-        // TLS handshakes may end in either order at the server, and who is in
-        // first hears the other come.
-        const heard = [a, b].map((conn) => conn.recv());
-        const who = heard.map((data, i) => data.then(() => i));
-        const i = await Promise.race(who);
-        const [first, second] = i === 0 ? [a, b] : [b, a];
-        const came = text(await heard[i]);
-        assert(came.endsWith(" came\n"), came);
-        await second.send("hello\n");
-        const hello = text(await first.recv());
-        assert(hello.endsWith(": hello\n"), hello);
-        await first.closeWrite();
-        assertEquals(await recvAll(first), new Uint8Array());
-        const left = text(await heard[1 - i]);
-        assert(left.endsWith(" left\n"), left);
-      });
+    for (const transport of streamNames) {
+      it(
+        `passes lines between two clients, ${transport}`,
+        options,
+        async () => {
+          await using server = await serve(runtime, transport, "chat");
+          await using a = await connect(server.target);
+          await using b = await connect(server.target);
+          // TLS handshakes may end in either order at the server, and the first one
+          // in receives the announcement of the other.
+          const received = [a, b].map((conn) => conn.recv());
+          const indices = received.map((data, i) => data.then(() => i));
+          const i = await Promise.race(indices);
+          const [first, second] = i === 0 ? [a, b] : [b, a];
+          const came = text(await received[i]);
+          assert(came.endsWith(" came\n"), came);
+          await second.send("hello\n");
+          const hello = text(await first.recv());
+          assert(hello.endsWith(": hello\n"), hello);
+          await first.closeWrite();
+          assertEquals(await recvAll(first), new Uint8Array());
+          const left = text(await received[1 - i]);
+          assert(left.endsWith(" left\n"), left);
+        },
+      );
     }
   });
 
   describe(`limits on ${runtime.name}`, () => {
     it("--max-connections lets the excess wait", options, async () => {
       const limit = "--max-connections=1";
-      await using server = await serve(runtime, way("TCP"), "echo", limit);
+      await using server = await serve(runtime, "TCP/IPv4", "echo", limit);
       await using first = await connect(server.target);
       await assertAnswers(first, "first");
       await using second = await connect(server.target);
@@ -207,15 +210,15 @@ for (const runtime of runtimes) {
       await answer;
     });
 
-    for (const way of streams) {
+    for (const transport of streamNames) {
       it(
-        `--idle-timeout ends who is silent, ${way.name}`,
+        `--idle-timeout ends a silent client, ${transport}`,
         options,
         async () => {
           const limit = "--idle-timeout=400";
-          await using server = await serve(runtime, way, "echo", limit);
+          await using server = await serve(runtime, transport, "echo", limit);
           await using busy = await connect(server.target);
-          const begin = performance.now();
+          const started = performance.now();
           await using silent = await connect(server.target);
           let ended = false;
           const end = silent.recv().then((data) => {
@@ -224,7 +227,7 @@ for (const runtime of runtimes) {
           });
           while (!ended) await assertAnswers(busy, "still here");
           await end;
-          const milliseconds = performance.now() - begin;
+          const milliseconds = performance.now() - started;
           assert(milliseconds >= 400, `${milliseconds} ms`);
           await assertEchoes(busy, pattern(1000));
         },

@@ -14,13 +14,13 @@ import {
   command as commandOf,
   freePort,
   identity,
+  listening,
   options,
   serve,
   signal,
   signalled,
+  transportNames,
   unixOnly,
-  way,
-  ways,
 } from "../support/examples.ts";
 import { folder } from "../support/folder.ts";
 import { largestDatagram } from "../support/platform.ts";
@@ -59,7 +59,7 @@ async function answerTo(
   return reply;
 }
 
-/** Sends 100 MB while it receives; both ways must have the same hash. */
+/** Sends 100 MB while it receives; both transportNames must have the same hash. */
 async function exchange100MB(target: ConnectOptions): Promise<void> {
   const sent = createHash("sha256");
   const received = createHash("sha256");
@@ -90,18 +90,18 @@ for (const runtime of runtimes) {
   const command = (name: string, ...args: string[]) =>
     commandOf(runtime, name, ...args);
 
-  for (const way of ways) {
-    describe(`${way.name} on ${runtime.name}`, () => {
+  for (const transport of transportNames) {
+    describe(`${transport} on ${runtime.name}`, () => {
       for (const [name, pattern] of Object.entries(answers)) {
-        if (way.name === "UDP" && (name === "discard" || name === "chat")) {
+        if (transport === "UDP" && (name === "discard" || name === "chat")) {
           continue;
         }
         it(
           `${name}.ts says where, answers, ends on SIGINT`,
           signalled,
           async () => {
-            await using server = await serve(runtime, way, name);
-            const reply = way.name === "UDP"
+            await using server = await serve(runtime, transport, name);
+            const reply = transport === "UDP"
               ? text(
                 await answerTo(server.port, new TextEncoder().encode("hi")),
               )
@@ -109,7 +109,10 @@ for (const runtime of runtimes) {
             assert(pattern.test(reply), reply);
             signal(server, "SIGINT");
             const { stdout, status } = await server.ended;
-            assert(way.says(server.path).test(stdout.slice(0, -1)), stdout);
+            assert(
+              listening(transport, server.path).test(stdout.slice(0, -1)),
+              stdout,
+            );
             assertEquals(status, 0);
             assert(!existsSync(server.path), "Its socket file is still there");
           },
@@ -118,15 +121,15 @@ for (const runtime of runtimes) {
 
       for (const other of runtimes) {
         it(`client.ts on ${other.name} is answered`, options, async () => {
-          await using server = await serve(runtime, way, "echo");
+          await using server = await serve(runtime, transport, "echo");
           const client = commandOf(other, "client", ...server.client);
           await assertPrints([...client, "--message", "Grüße"], "Grüße");
         });
       }
 
-      if (way.name === "UDP") return;
+      if (transport === "UDP") return;
       it("100 MB come back, after a half-close", options, async () => {
-        await using server = await serve(runtime, way, "echo");
+        await using server = await serve(runtime, transport, "echo");
         await exchange100MB(server.target);
       });
     });
@@ -134,7 +137,7 @@ for (const runtime of runtimes) {
 
   describe(`a place in use on ${runtime.name}`, () => {
     it("is one line for a Unix path, and stays in use", unixOnly, async () => {
-      await using server = await serve(runtime, way("Unix"), "echo");
+      await using server = await serve(runtime, "Unix", "echo");
       for (const name of Object.keys(answers)) {
         await assertFails(command(name, "--unix", server.path), "EADDRINUSE");
       }
@@ -142,7 +145,7 @@ for (const runtime of runtimes) {
     });
 
     it("is one line for a UDP port", options, async () => {
-      await using server = await serve(runtime, way("UDP"), "echo");
+      await using server = await serve(runtime, "UDP", "echo");
       const port = String(server.port);
       await assertFails(command("echo", "--udp", "--port", port), "EADDRINUSE");
     });
@@ -201,7 +204,7 @@ describe("datagrams come back whole", () => {
   ];
   for (const [name, runtime] of servers) {
     it(`of ${largest}, 1 and 0 bytes, from ${name}`, options, async () => {
-      await using server = await serve(runtime, way("UDP"), "echo");
+      await using server = await serve(runtime, "UDP", "echo");
       for (const length of [largest, 1, 0]) {
         const data = pattern(length);
         assertSameBytes(await answerTo(server.port, data), data);
@@ -210,7 +213,7 @@ describe("datagrams come back whole", () => {
   }
 });
 
-describe("a datagram that nobody answers", () => {
+describe("a datagram without an answer", () => {
   it("is one line, after a while", options, async () => {
     const port = String(await freePort());
     await Promise.all(runtimes.map((runtime) => {
@@ -259,19 +262,25 @@ if (certificates !== undefined) {
         ]);
       });
 
-      it("trusts nobody unasked, and no plain text", options, async () => {
-        await using plain = await serve(deno, way("TCP"), "greeting");
-        await using secure = await serve(bun, way("TLS"), "greeting");
-        const [plainPort, port] = [plain, secure].map(({ port }) => `${port}`);
-        await assertFails(client("--tls", "--port", port), "EPROTO");
-        await assertFails(
-          client("--ca", caFile, "--port", plainPort),
-          "EPROTO",
-        );
-      });
+      it(
+        "trusts no certificate unasked, and no plain text",
+        options,
+        async () => {
+          await using plain = await serve(deno, "TCP/IPv4", "greeting");
+          await using secure = await serve(bun, "TLS", "greeting");
+          const [plainPort, port] = [plain, secure].map(({ port }) =>
+            `${port}`
+          );
+          await assertFails(client("--tls", "--port", port), "EPROTO");
+          await assertFails(
+            client("--ca", caFile, "--port", plainPort),
+            "EPROTO",
+          );
+        },
+      );
 
-      it("trusts whom the system does, with --tls", options, async () => {
-        await using server = await serve(deno, way("TLS"), "echo");
+      it("trusts the system's certificates, with --tls", options, async () => {
+        await using server = await serve(deno, "TLS", "echo");
         const system = [`DENO_CERT=${caFile}`, `NODE_EXTRA_CA_CERTS=${caFile}`];
         await assertPrints([
           ...["env", ...system],

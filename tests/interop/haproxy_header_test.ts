@@ -1,4 +1,4 @@
-// HAProxy in front: its headers of every kind tell who its client is.
+// HAProxy in front: its headers of every kind name its client.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -22,7 +22,7 @@ import type { Program } from "../support/programs.ts";
 import { pathOf, portOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
 
-/** Serves behind a proxy: tells each client who it is, then echoes. */
+/** Serves behind a proxy: sends each client its addresses, then echoes. */
 function serveNames(place: ListenOptions) {
   return serve(place, async (conn) => {
     const names = [conn.remoteAddr, conn.localAddr].map(formatAddress);
@@ -37,20 +37,20 @@ async function readLine(conn: Connection): Promise<string> {
   return line.trimEnd();
 }
 
-/** What the client is told, once 1 MiB has come back. */
-async function toldThrough(
+/** Returns the addresses that the server names, once 1 MiB has come back. */
+async function namesThrough(
   front: Program,
   target: ConnectOptions,
-): Promise<{ told: string; client: Address }> {
+): Promise<{ named: string; client: Address }> {
   await using conn = await connectThrough(front, target);
-  const told = await readLine(conn);
+  const named = await readLine(conn);
   const bytes = pattern(1024 * 1024);
   const [received] = await Promise.all([
     recvAll(conn),
     conn.send(bytes).then(() => conn.closeWrite()),
   ]);
   assertSameBytes(received, bytes);
-  return { told, client: conn.localAddr };
+  return { named, client: conn.localAddr };
 }
 
 const TRUSTED = { trustedProxies: ["127.0.0.1", "::1"] };
@@ -67,20 +67,20 @@ const UNIQUE_ID = "  unique-id-format %[uuid()]\n";
 for (const sender of SENDERS) {
   describe(`HAProxy with ${sender}`, () => {
     for (const host of ["127.0.0.1", "::1"]) {
-      it(`tells of its client, ${host}`, withHaproxy, async () => {
+      it(`names its client, ${host}`, withHaproxy, async () => {
         const place = { hostname: host, port: 0, proxyProtocol: TRUSTED };
         await using server = await serveNames(place);
         const port = await freePort();
         const app = `${host}:${portOf(server.addr)} ${sender}`;
         await using front = haproxy(`${host}:${port}`, app, UNIQUE_ID);
         const target = { hostname: host, port };
-        const { told, client } = await toldThrough(front, target);
+        const { named, client } = await namesThrough(front, target);
         const wanted = formatAddress({ transport: "tcp", ...target });
-        assertEquals(told, `${formatAddress(client)} to ${wanted}`);
+        assertEquals(named, `${formatAddress(client)} to ${wanted}`);
       });
     }
 
-    it("tells a Unix socket", withHaproxy, async () => {
+    it("names its client to a Unix socket", withHaproxy, async () => {
       const path = pathOf();
       const place = { transport: "unix", path, proxyProtocol: true } as const;
       await using _server = await serveNames(place);
@@ -88,11 +88,11 @@ for (const sender of SENDERS) {
       const bind = `127.0.0.1:${port}`;
       // With a unique id, HAProxy 2.6 would write it over this header.
       await using front = haproxy(bind, `unix@${path} ${sender}`);
-      const { told, client } = await toldThrough(front, { port });
-      assertEquals(told, `${formatAddress(client)} to ${bind}`);
+      const { named, client } = await namesThrough(front, { port });
+      assertEquals(named, `${formatAddress(client)} to ${bind}`);
     });
 
-    it("tells of IPv4 as its socket for both has it", withHaproxy, async () => {
+    it("names IPv4 as its socket for both has it", withHaproxy, async () => {
       await using server = await serveNames({
         port: 0,
         proxyProtocol: TRUSTED,
@@ -100,9 +100,9 @@ for (const sender of SENDERS) {
       const port = await freePort();
       const app = `127.0.0.1:${portOf(server.addr)} ${sender}`;
       await using front = haproxy(`:::${port} v4v6`, app, UNIQUE_ID);
-      const { told, client } = await toldThrough(front, { port });
+      const { named, client } = await namesThrough(front, { port });
       const from = `[::ffff:127.0.0.1]:${portOf(client)}`;
-      assertEquals(told, `${from} to [::ffff:127.0.0.1]:${port}`);
+      assertEquals(named, `${from} to [::ffff:127.0.0.1]:${port}`);
     });
 
     it("checks our health", withHaproxy, async () => {
@@ -138,7 +138,7 @@ for (const sender of SENDERS) {
   });
 }
 
-it("HAProxy ends TLS, and tells of that too", withHaproxy, async () => {
+it("HAProxy ends TLS, and says so in its header", withHaproxy, async () => {
   if (certificates === undefined) return console.log("Skipped: no openssl");
   const { ca, server: { cert, key } } = certificates;
   const pem = join(folder, "haproxy.pem");
@@ -157,8 +157,8 @@ it("HAProxy ends TLS, and tells of that too", withHaproxy, async () => {
   };
   await using conn = await connectThrough(front, { port, tls });
   assertEquals(conn.alpnProtocol, "parley");
-  const told = await readLine(conn);
-  assertEquals(told, `${formatAddress(conn.localAddr)} to 127.0.0.1:${port}`);
+  const named = await readLine(conn);
+  assertEquals(named, `${formatAddress(conn.localAddr)} to 127.0.0.1:${port}`);
 });
 
 it("HAProxy's checksum is there, and is checked", withHaproxy, async () => {
@@ -174,15 +174,18 @@ it("HAProxy's checksum is there, and is checked", withHaproxy, async () => {
   assertEquals([...header.subarray(28, 31)], [3, 0, 4]);
   const place = { port: 0, proxyProtocol: TRUSTED };
   await using server = await serveNames(place);
-  const told = async (header: Uint8Array) => {
+  const namesAfter = async (header: Uint8Array) => {
     await using conn = await connect({ port: portOf(server.addr) });
     await conn.send(header);
     await conn.closeWrite();
     return text(await recvAll(conn).catch(() => null));
   };
   const names = `${formatAddress(client.localAddr)} to 127.0.0.1:${port}\n`;
-  assertEquals(await told(header), names);
+  assertEquals(await namesAfter(header), names);
   for (const at of [13, 16, 25, 34]) {
-    assertEquals(await told(header.map((b, i) => i === at ? b ^ 1 : b)), "");
+    assertEquals(
+      await namesAfter(header.map((b, i) => i === at ? b ^ 1 : b)),
+      "",
+    );
   }
 });

@@ -120,7 +120,7 @@ conn.unwrap()
 async function assertCut(conn: Connection): Promise<void> {
   assertEquals(text(await recvExactly(conn, 4)), "half");
   if (onBun) {
-    console.log("Bun does not tell a cut from an end");
+    console.log("Bun reports a cut as an end");
     assertEquals(await conn.recv(), null);
   } else {
     const error = await assertRejectsWith("EPROTO", () => conn.recv());

@@ -79,7 +79,7 @@ testBehindProxy(
 );
 
 testBehindProxy(
-  "a header that names nobody leaves the real ones",
+  "a header without addresses leaves the real ones",
   async (over) => {
     await using listener = await over.listen();
     const headers = [
@@ -129,7 +129,7 @@ testBehindProxy(
         const first = await conn.recv(1);
         assert(first !== null);
         assertEquals(first.length, 1);
-        // What the header came in is nobody's to see.
+        // The buffer of the header is not exposed.
         assert(first.buffer.byteLength < header.length);
         const rest = await recvAll(conn);
         assertSameBytes(concat([first, rest]), payload);
@@ -140,7 +140,7 @@ testBehindProxy(
   },
 );
 
-testBehindProxy("a relay begins with it, too", async (over) => {
+testBehindProxy("pipeTo starts with it, too", async (over) => {
   await using server = await serve(over.listenOptions(), echo);
   const data = pattern(1_000_003);
   await using client = await proxy(over, server);
@@ -169,7 +169,7 @@ testBehindProxy(
 );
 
 testBehindProxy(
-  "while nobody receives, the peer is held back",
+  "while nothing receives, the peer is held back",
   async (over) => {
     await using listener = await over.listen();
     await using client = await proxy(over, listener, HEADER);

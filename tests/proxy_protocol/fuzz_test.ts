@@ -22,49 +22,57 @@ import { read } from "./reader.ts";
 /** Another one for each run; PARLEY_SEED repeats a sequence that failed. */
 const SEED = Number(process.env.PARLEY_SEED ?? Date.now() % 1_000_000_000);
 
-it("random headers are read as the specification has it", () => {
-  const roll = dice(SEED);
-  for (let i = 0; i < 3000; i++) {
-    const bytes = randomHeader(roll);
-    const note = `seed ${SEED}, number ${i}: ${bytes}`;
-    const expected = read(bytes);
-    assert(typeof expected !== "string", `${note} is ${expected}`);
-    assertEquals(expected.length, bytes.length, note);
-    assertEquals(parseProxyHeader(bytes), expected, note);
-    const end = roll(bytes.length);
-    const part = parseProxyHeader(bytes.subarray(0, end));
-    assertEquals(part, "incomplete", `${note}, ${end} bytes`);
-  }
-});
-
-it("mutated headers and random bytes are read so, too", () => {
-  const roll = dice(SEED);
-  const seen = { incomplete: 0, malformed: 0, whole: 0 };
-  for (let i = 0; i < 60_000; i++) {
-    let bytes = mutated(randomHeader(roll), roll);
-    if (i % 20 === 0) {
-      const start = [[], SIGNATURE, [...SIGNATURE, PROXY], bytesOf("PROXY ")];
-      const noise = Array.from({ length: roll(300) }, () => roll(256));
-      bytes = Uint8Array.of(...start[roll(4)], ...noise);
+it(
+  "random headers are read as the specification has it",
+  { timeout: 60_000 },
+  () => {
+    const roll = dice(SEED);
+    for (let i = 0; i < 3000; i++) {
+      const bytes = randomHeader(roll);
+      const note = `seed ${SEED}, number ${i}: ${bytes}`;
+      const expected = read(bytes);
+      assert(typeof expected !== "string", `${note} is ${expected}`);
+      assertEquals(expected.length, bytes.length, note);
+      assertEquals(parseProxyHeader(bytes), expected, note);
+      const end = roll(bytes.length);
+      const part = parseProxyHeader(bytes.subarray(0, end));
+      assertEquals(part, "incomplete", `${note}, ${end} bytes`);
     }
-    const expected = read(bytes);
-    seen[typeof expected === "string" ? expected : "whole"]++;
-    const note = `seed ${SEED}, number ${i}: ${bytes}`;
-    assertEquals(parseProxyHeader(bytes), expected, note);
-  }
-  // Otherwise little would be tried.
-  for (const count of Object.values(seen)) assert(count > 3000, `${count}`);
-});
+  },
+);
 
-/** What a server hears of these bytes from a client there. */
-function heard(bytes: Uint8Array, client: Address): string[] {
+it(
+  "mutated headers and random bytes are read so, too",
+  { timeout: 60_000 },
+  () => {
+    const roll = dice(SEED);
+    const seen = { incomplete: 0, malformed: 0, whole: 0 };
+    for (let i = 0; i < 60_000; i++) {
+      let bytes = mutated(randomHeader(roll), roll);
+      if (i % 20 === 0) {
+        const start = [[], SIGNATURE, [...SIGNATURE, PROXY], bytesOf("PROXY ")];
+        const noise = Array.from({ length: roll(300) }, () => roll(256));
+        bytes = Uint8Array.of(...start[roll(4)], ...noise);
+      }
+      const expected = read(bytes);
+      seen[typeof expected === "string" ? expected : "whole"]++;
+      const note = `seed ${SEED}, number ${i}: ${bytes}`;
+      assertEquals(parseProxyHeader(bytes), expected, note);
+    }
+    // Otherwise little would be tried.
+    for (const count of Object.values(seen)) assert(count > 3000, `${count}`);
+  },
+);
+
+/** What a server receives of these bytes from a client there. */
+function received(bytes: Uint8Array, client: Address): string[] {
   const header = read(bytes);
   if (typeof header === "string") return [];
   const { source } = header.endpoints ?? { source: client };
   return [`${formatAddress(source)} ${bytes.subarray(header.length)}`];
 }
 
-it("a listener outlives them, and hears the valid", {
+it("a listener outlives them, and accepts the valid", {
   timeout: 60_000,
 }, async () => {
   const roll = dice(SEED);
@@ -86,7 +94,7 @@ it("a listener outlives them, and hears the valid", {
     const { port } = server.addr;
     const say = async (bytes: Uint8Array) => {
       await using conn = await connect({ port });
-      expected.push(...heard(bytes, conn.localAddr));
+      expected.push(...received(bytes, conn.localAddr));
       try {
         const cut = roll(bytes.length);
         await conn.send(bytes.subarray(0, cut));
@@ -110,9 +118,12 @@ it("a listener outlives them, and hears the valid", {
     await until(() => got.length >= expected.length);
     assertEquals(got.sort(), expected.sort(), `seed ${SEED}`);
     assertEquals(errors, []);
-    assert(got.length > 100 && got.length < 300, `${got.length} of 401 heard`);
+    assert(
+      got.length > 100 && got.length < 300,
+      `${got.length} of 401 received`,
+    );
   }
-  if (!hasProc) return console.log("No /proc, so nobody counts descriptors");
+  if (!hasProc) return console.log("No /proc, so descriptors are not counted");
   // What the runtime opens for the first socket of a process stays.
   await until(() => descriptors("self") <= before + 2);
 });

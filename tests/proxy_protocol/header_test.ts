@@ -43,7 +43,7 @@ const udp = ({ source, destination }: Endpoints) => ({
 } as Endpoints);
 const FULL = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
 
-/** What each header tells; nothing where it names nobody. */
+/** The addresses that each header names; undefined where it names none. */
 const valid: [string, Uint8Array<ArrayBuffer>, Endpoints?][] = [
   [
     "version 1, IPv4",

@@ -71,7 +71,7 @@ export function vector(
 /** The vector of the checksum, for `summed` to fill in. */
 export const blankSum: Uint8Array<ArrayBuffer> = vector(3, [0, 0, 0, 0]);
 
-/** The same header with its checksum, whose vector ends `after` before its end. */
+/** The same header with its checksum, in a vector that ends `after` before its end. */
 export function summed(
   header: Uint8Array<ArrayBuffer>,
   after = 0,
@@ -131,17 +131,17 @@ export function randomHeader(
     case 2:
       return line("UNKNOWN", ...some(roll(8)));
   }
-  const told = roll(4) > 0;
+  const proxied = roll(4) > 0;
   const family = 1 + roll(3);
   const size = [12, 36, 216][family - 1];
-  const parts = told ? [Uint8Array.from(some(size))] : [];
+  const parts = proxied ? [Uint8Array.from(some(size))] : [];
   for (let i = roll(4); i > 0; i--) {
     parts.push(vector([1, 2, 4, 5, 32, 48, 224][roll(7)], some(roll(40))));
   }
   const sum = roll(2) > 0;
   if (sum) parts.push(blankSum);
   const protocol = 16 * family + 1 + roll(2);
-  const header = told
+  const header = proxied
     ? block(PROXY, protocol, ...parts)
     : block(roll(2) ? LOCAL : PROXY, 0, ...parts);
   return sum ? summed(header) : header;

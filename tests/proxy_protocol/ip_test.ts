@@ -107,7 +107,7 @@ describe("a network", () => {
       "::1": ["::2", "::", "1::1", "0.0.0.1"],
       "fd00::/8": ["fe00::", "fc00::"],
       "2001:db8:8000::/33": ["2001:db8:7fff::1"],
-      // Who trusts all of IPv6 has not said so of IPv4.
+      // To trust all of IPv6 is not to trust IPv4.
       "::/0": ["127.0.0.1", "::ffff:127.0.0.1", "localhost"],
       "::/64": ["::ffff:127.0.0.1"],
     };

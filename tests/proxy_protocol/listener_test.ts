@@ -1,4 +1,4 @@
-// A listener behind proxies: whom it hears, who goes without, its order and end.
+// A listener behind proxies: which headers it takes, its order and its end.
 import { describe, it } from "node:test";
 import {
   type Address,
@@ -42,7 +42,7 @@ testBehindProxy("a header cut short is none", async (over) => {
 });
 
 testBehindProxy(
-  "silent proxies hold up nobody, and accepts keep order",
+  "silent proxies delay no other, and accepts keep order",
   async (over) => {
     await using listener = await over.listen();
     const order: number[] = [];
@@ -82,7 +82,7 @@ testBehindProxy(
   },
 );
 
-/** When a proxy that began its header, and said no more, was cut. */
+/** Returns when a proxy was cut that started its header and sent no more. */
 async function overslept(over: Transport): Promise<number> {
   await using listener = await over.listen();
   const accepted = listener.accept();
@@ -96,7 +96,7 @@ async function overslept(over: Transport): Promise<number> {
   return seconds;
 }
 
-// It takes so long that it begins before the other tests.
+// It takes so long that it starts before the other tests.
 const oversleeping = Promise.all(proxied.map(overslept));
 // The test that awaits it reports it.
 oversleeping.catch(() => {});
@@ -208,8 +208,8 @@ testBehindProxy("a for await ends with the listener", async (over) => {
   for await (const _ of listener) throw new Error("It is closed");
 });
 
-/** What a peer hears that connects from `from` and sends a good header. */
-async function heardFrom(
+/** Returns what a peer receives that connects from `from` with a good header. */
+async function replyTo(
   from: string,
   trustedProxies: string[],
   hostname = "127.0.0.1",
@@ -233,34 +233,34 @@ except OSError as error:
   return said;
 }
 
-describe("who is trusted", () => {
-  const heard = "you are 51000";
+describe("a trusted proxy", () => {
+  const answered = "you are 51000";
 
-  it("is heard, and nobody else", options, async () => {
-    assertEquals(await heardFrom("127.0.0.2", ["127.0.0.2"]), heard);
-    assertEquals(await heardFrom("127.0.0.3", ["127.0.0.2"]), "");
-    assertEquals(await heardFrom("127.0.0.3", ["10.1.1.1", "::/0"]), "");
-    assertEquals(await heardFrom("127.9.0.3", ["::1", "127.8.0.0/15"]), heard);
-    assertEquals(await heardFrom("127.10.0.3", ["127.8.0.0/15"]), "");
+  it("is served, and no other", options, async () => {
+    assertEquals(await replyTo("127.0.0.2", ["127.0.0.2"]), answered);
+    assertEquals(await replyTo("127.0.0.3", ["127.0.0.2"]), "");
+    assertEquals(await replyTo("127.0.0.3", ["10.1.1.1", "::/0"]), "");
+    assertEquals(await replyTo("127.9.0.3", ["::1", "127.8.0.0/15"]), answered);
+    assertEquals(await replyTo("127.10.0.3", ["127.8.0.0/15"]), "");
   });
 
   it("is so by IPv6", options, async () => {
-    assertEquals(await heardFrom("::1", ["::1"], "::1"), heard);
-    assertEquals(await heardFrom("::1", ["::/64"], "::1"), heard);
-    assertEquals(await heardFrom("::1", ["127.0.0.1", "::2"], "::1"), "");
-    assertEquals(await heardFrom("::1", ["0.0.0.0/0"], "::1"), "");
+    assertEquals(await replyTo("::1", ["::1"], "::1"), answered);
+    assertEquals(await replyTo("::1", ["::/64"], "::1"), answered);
+    assertEquals(await replyTo("::1", ["127.0.0.1", "::2"], "::1"), "");
+    assertEquals(await replyTo("::1", ["0.0.0.0/0"], "::1"), "");
   });
 
   it("is so by IPv4 on a socket for both", options, async () => {
-    assertEquals(await heardFrom("127.0.0.2", ["127.0.0.2"], "::"), heard);
-    assertEquals(await heardFrom("127.0.0.2", ["127.0.0.0/8"], "::"), heard);
+    assertEquals(await replyTo("127.0.0.2", ["127.0.0.2"], "::"), answered);
+    assertEquals(await replyTo("127.0.0.2", ["127.0.0.0/8"], "::"), answered);
     assertEquals(
-      await heardFrom("127.0.0.2", ["::ffff:127.0.0.2"], "::"),
-      heard,
+      await replyTo("127.0.0.2", ["::ffff:127.0.0.2"], "::"),
+      answered,
     );
-    assertEquals(await heardFrom("127.0.0.2", ["127.0.0.1"], "::"), "");
-    assertEquals(await heardFrom("127.0.0.2", ["::/0"], "::"), "");
-    assertEquals(await heardFrom("::1", ["127.0.0.0/8"], "::"), "");
+    assertEquals(await replyTo("127.0.0.2", ["127.0.0.1"], "::"), "");
+    assertEquals(await replyTo("127.0.0.2", ["::/0"], "::"), "");
+    assertEquals(await replyTo("::1", ["127.0.0.0/8"], "::"), "");
   });
 
   it("is closed at once, without a word", options, async () => {
@@ -290,7 +290,7 @@ it(
     const { port } = listener.addr;
     const clients = [];
     for (let i = 0; i < 20; i++) clients.push(await connect({ port }));
-    // Only now do they say whose they are, all at once.
+    // Only now do they send their headers, all at once.
     const ends = clients.map(async (client) => {
       await client.send("PROXY UNKNOWN\r\n");
       return await client.recv().catch(() => null);

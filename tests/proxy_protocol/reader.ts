@@ -79,10 +79,10 @@ function readBlock(bytes: Uint8Array): Reading {
   if (command !== LOCAL && command !== PROXY) return "malformed";
   if (command === PROXY && !/^[0-3][0-2]$/.test(protocol)) return "malformed";
   if (size > 16_384 - 16) return "malformed";
-  const told = command === PROXY && !protocol.includes("0");
+  const proxied = command === PROXY && !protocol.includes("0");
   const taken = new Map([["1", 12], ["2", 36], ["3", 216]])
     .get(protocol[0]) ?? 0;
-  if (told && size < taken) return "malformed";
+  if (proxied && size < taken) return "malformed";
   if (bytes.length < 16 + size) return "incomplete";
   const sums: [number, Uint8Array][] = [];
   let at = 16 + taken;
@@ -98,9 +98,11 @@ function readBlock(bytes: Uint8Array): Reading {
       zeroed.set([0, 0, 0, 0], place);
       if (crc32c(zeroed) !== view.getUint32(place)) return "malformed";
     }
-  } else if (told) return "malformed";
+  } else if (proxied) return "malformed";
   const length = 16 + size;
-  return told ? { length, endpoints: endpointsIn(view, protocol) } : { length };
+  return proxied
+    ? { length, endpoints: endpointsIn(view, protocol) }
+    : { length };
 }
 
 function endpointsIn(view: DataView, protocol: string): Endpoints {

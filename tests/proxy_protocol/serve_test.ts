@@ -47,25 +47,26 @@ testBehindProxy(
   "filter and the callbacks are about the client",
   async (over) => {
     const asked: string[] = [];
-    const told: string[] = [];
+    const reported: string[] = [];
     await using server = await serve({
       ...over.listenOptions(),
       filter(remoteAddr) {
         asked.push(formatAddress(remoteAddr));
         return formatAddress(remoteAddr) !== "192.0.2.66:1000";
       },
-      onConnect: (conn) => void told.push(`+${formatAddress(conn.remoteAddr)}`),
+      onConnect: (conn) =>
+        void reported.push(`+${formatAddress(conn.remoteAddr)}`),
       onDisconnect: ({ remoteAddr, bytesReceived }) =>
-        void told.push(`-${formatAddress(remoteAddr)} ${bytesReceived}`),
+        void reported.push(`-${formatAddress(remoteAddr)} ${bytesReceived}`),
     }, echo);
     await using unwelcome = await proxy(over, server, from("192.0.2.66"));
     await assertTurnedAway(unwelcome);
     await using client = await proxy(over, server, from("192.0.2.7"));
     await exchange(client, "hello");
     await client.close();
-    await until(() => told.length === 2);
+    await until(() => reported.length === 2);
     assertEquals(asked, ["192.0.2.66:1000", "192.0.2.7:1000"]);
-    assertEquals(told, ["+192.0.2.7:1000", "-192.0.2.7:1000 5"]);
+    assertEquals(reported, ["+192.0.2.7:1000", "-192.0.2.7:1000 5"]);
     const { accepted, rejected, bytesReceived } = server.stats();
     assertEquals([accepted, rejected, bytesReceived], [1, 1, 5]);
   },
@@ -156,7 +157,7 @@ testBehindProxy("the echo and the greeting server take it", async (over) => {
 });
 
 /** Asserts that `listen` refuses, and has not bound the port or the path. */
-async function assertRefused(
+async function assertInvalid(
   place: { port: number } | { transport: "unix"; path: string },
   proxyProtocol: unknown,
 ): Promise<void> {
@@ -177,7 +178,7 @@ it(
     const { port } = free.addr;
     await free.close();
     const values = [true, false, null, 1, "127.0.0.1", [], ["127.0.0.1"], {}];
-    for (const value of values) await assertRefused({ port }, value);
+    for (const value of values) await assertInvalid({ port }, value);
     const lists = [
       ...[undefined, null, true, "127.0.0.1", [], {}, [null], [1], [[]]],
       ...["", "localhost", "10.0.0", "10.0.0.0/33", "010.0.0.1", "::/129"].map(
@@ -188,7 +189,7 @@ it(
       ),
     ];
     for (const trustedProxies of lists) {
-      await assertRefused({ port }, { trustedProxies });
+      await assertInvalid({ port }, { trustedProxies });
     }
   },
 );
@@ -196,7 +197,7 @@ it(
 it("on Unix it is true or false", options, async () => {
   const place = { transport: "unix", path: pathOf() } as const;
   const values = [null, 1, "true", {}, { trustedProxies: ["127.0.0.1"] }];
-  for (const value of values) await assertRefused(place, value);
+  for (const value of values) await assertInvalid(place, value);
 });
 
 it("only listeners take it", options, async () => {

@@ -1,4 +1,4 @@
-// What a server tells: onConnect, onDisconnect, onError, stats.
+// What a server reports: onConnect, onDisconnect, onError, stats.
 import { describe, it } from "node:test";
 import {
   type Connection,
@@ -46,7 +46,7 @@ testEachTransport(
 
 testEachTransport("onDisconnect sums up the connection", async (transport) => {
   const summaries: ConnectionSummary[] = [];
-  const began = performance.now();
+  const started = performance.now();
   const options = {
     ...transport.listenOptions(),
     onDisconnect: (summary: ConnectionSummary) => void summaries.push(summary),
@@ -66,7 +66,7 @@ testEachTransport("onDisconnect sums up the connection", async (transport) => {
     bytesReceived: 5,
     bytesSent: 7,
   });
-  assert(duration > 0 && duration <= performance.now() - began);
+  assert(duration > 0 && duration <= performance.now() - started);
 });
 
 describe("a handler that throws ends its connection only", () => {
@@ -184,15 +184,15 @@ describe("a callback that fails does not take the server down", () => {
           await client.closeWrite();
           assertEquals(await client.recv(), null);
           await until(() => calls > 0);
-          // A rejection that nobody handles is reported before a timer.
+          // An unhandled rejection is reported before a timer.
           await new Promise((resolve) => setTimeout(resolve));
           await using next = await transports[0].connect(server.addr);
           await next.send("hello");
           await next.closeWrite();
           assertEquals(text(await recvAll(next)), "served");
         });
-        const heard = name === "onError" ? lines : errors;
-        assert(heard.includes(fault), `Heard ${heard.join()}`);
+        const reported = name === "onError" ? lines : errors;
+        assert(reported.includes(fault), `Reported ${reported.join()}`);
       });
     }
   }

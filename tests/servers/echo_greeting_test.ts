@@ -17,7 +17,7 @@ import {
 } from "../support/assert.ts";
 import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
 import { output, python, start } from "../support/programs.ts";
-import { at, exchange } from "../support/servers.ts";
+import { exchange } from "../support/servers.ts";
 import {
   portOf,
   testEachTransport,
@@ -120,16 +120,16 @@ describe("a greeting is sent on connect", () => {
 testEachTransport(
   "a greeting may depend on the connection",
   async (transport) => {
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     const message = (conn: Connection, first?: Uint8Array) => {
-      heard.push(conn.remoteAddr, first);
+      received.push(conn.remoteAddr, first);
       return `hello`;
     };
     const options = { ...transport.listenOptions(), message };
     await using server = await serveGreeting(options);
     await using client = await transport.connect(server.addr);
     assertEquals(text(await recvAll(client)), "hello");
-    assertEquals(heard, [client.localAddr, undefined]);
+    assertEquals(received, [client.localAddr, undefined]);
     await client.closeWrite();
   },
 );
@@ -172,26 +172,26 @@ testEachTransport('when: "message" waits for one', async (transport) => {
 });
 
 testEachTransport(
-  "who ends without a word is not greeted",
+  "a client that ends without a word is not greeted",
   async (transport) => {
-    const heard: Uint8Array[] = [];
+    const received: Uint8Array[] = [];
     await using server = await serveGreeting({
       ...transport.listenOptions(),
       message: "hello",
       when: "message",
-      onMessage: (data) => void heard.push(data),
+      onMessage: (data) => void received.push(data),
     });
     await using client = await transport.connect(server.addr);
     await client.closeWrite();
     assertEquals(await client.recv(), null);
     await until(() => server.stats().active === 0);
-    assertEquals(heard, []);
+    assertEquals(received, []);
   },
 );
 
 for (const when of ["connect", "message"] as const) {
   testEachTransport(
-    `onMessage hears all, when: "${when}"`,
+    `onMessage gets everything, when: "${when}"`,
     async (transport) => {
       const data = pattern(MiB);
       let received = 0;
@@ -305,7 +305,7 @@ describe("wrong arguments of a greeting are refused", () => {
         TypeError,
       );
       const listener = await listen({ port: 0 });
-      const place = at(transports[0], listener.addr);
+      const place = transports[0].listenOptions(listener.addr);
       await listener.close();
       const all = { ...place, ...options };
       await assertRejects(

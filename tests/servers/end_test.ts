@@ -14,7 +14,7 @@ import { until } from "../support/wait.ts";
 const MiB = 1024 * 1024;
 
 testEachTransport(
-  "the last words survive 1 MiB that nobody read",
+  "the last words survive 1 MiB that was not read",
   async (transport) => {
     const through = Promise.withResolvers<void>();
     await using server = await serve(
@@ -70,20 +70,20 @@ testEachTransport(
   },
 );
 
-// Bun gives a test 5 seconds unless told.
+// Bun's default timeout of a test is 5 seconds.
 const patience = { timeout: 30_000 };
 it("a peer that never ends is cut off within seconds", patience, async () => {
   await using server = await serve({ port: 0 }, () => {});
   await using client = await transports[0].connect(server.addr);
   assertEquals(await client.recv(), null);
-  const began = performance.now();
+  const started = performance.now();
   await until(() => server.stats().active === 0);
-  const took = performance.now() - began;
+  const took = performance.now() - started;
   assert(took > 1000 && took < 10_000, `Took ${took} ms`);
 });
 
 testEachTransport(
-  "sends that nobody awaited still arrive",
+  "sends that were not awaited still arrive",
   async (transport) => {
     const data = pattern(4 * MiB);
     await using server = await serve(transport.listenOptions(), (conn) => {

@@ -56,7 +56,7 @@ testEachTransport(
   },
 );
 
-testEachTransport("200 who never speak hold up nobody", async (transport) => {
+testEachTransport("200 silent clients delay no other", async (transport) => {
   const COUNT = 200;
   const at = { ...transport.listenOptions(), idleTimeout: 1000 };
   let late = 0;
@@ -106,7 +106,7 @@ testEachTransport(
       assert([undefined, "EBADF"].includes(await sending));
     }
     await until(() => sink.stats().active + source.stats().active === 0);
-    // Who was cut while sending knows; what arrived whole ended in peace.
+    // A send that was cut fails; what arrived whole ended in order.
     const codes = errors.map((error) => Reflect.get(Object(error), "code"));
     for (const code of codes) {
       assert(["EPIPE", "ECONNRESET"].includes(code), code);

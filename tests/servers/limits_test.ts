@@ -24,7 +24,7 @@ import { until } from "../support/wait.ts";
 const IDLE = 300;
 
 /** Options that keep every summary and error, to look at. */
-function witness() {
+function recordCallbacks() {
   const summaries: ConnectionSummary[] = [];
   const errors: unknown[] = [];
   const options: ServerOptions = {
@@ -127,7 +127,7 @@ print(s.recv(100).decode())
 });
 
 testEachTransport("idleTimeout closes a silent peer", async (transport) => {
-  const { summaries, errors, options } = witness();
+  const { summaries, errors, options } = recordCallbacks();
   const all = { ...transport.listenOptions(), ...options, idleTimeout: 50 };
   await using server = await serve(all, echo);
   await using client = await transport.connect(server.addr);
@@ -142,7 +142,7 @@ testEachTransport("idleTimeout closes a silent peer", async (transport) => {
 testEachTransport(
   "a peer that never reads counts as idle",
   async (transport) => {
-    const { summaries, options } = witness();
+    const { summaries, options } = recordCallbacks();
     const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
     await using server = await serve(all, flood);
     await using _stuck = await transport.connect(server.addr);
@@ -153,7 +153,7 @@ testEachTransport(
 );
 
 testEachTransport("a slow peer is not idle", async (transport) => {
-  const { summaries, options } = witness();
+  const { summaries, options } = recordCallbacks();
   const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
   await using server = await serve(all, echo);
   await using slow = await transport.connect(server.addr);
@@ -176,7 +176,7 @@ testEachTransport("a slow peer is not idle", async (transport) => {
 });
 
 testEachTransport("a slow reader is not idle", async (transport) => {
-  const { summaries, options } = witness();
+  const { summaries, options } = recordCallbacks();
   const all = { ...transport.listenOptions(), ...options, idleTimeout: IDLE };
   await using server = await serve(all, flood);
   await using slow = await transport.connect(server.addr);
@@ -203,7 +203,7 @@ testEachTransport("an idleTimeout of 0 is none", async (transport) => {
 testEachTransport("filter decides by the peer's address", async (transport) => {
   const asked: Address[] = [];
   const filter = (addr: Address) => asked.push(addr) > 1;
-  const { summaries, options } = witness();
+  const { summaries, options } = recordCallbacks();
   const all = { ...transport.listenOptions(), ...options, filter };
   await using server = await serve(all, echo);
   await using unwelcome = await transport.connect(server.addr);
@@ -236,27 +236,30 @@ testEachTransport(
   },
 );
 
-testEachTransport("a filter that fails lets nobody in", async (transport) => {
-  const fault = new Error("From filter");
-  let served = 0;
-  const throwing = () => {
-    throw fault;
-  };
-  for (const filter of [throwing, () => Promise.reject(fault)]) {
-    const { errors, options } = witness();
-    const all = { ...transport.listenOptions(), ...options, filter };
-    await using server = await serve(all, () => void served++);
-    await using client = await transport.connect(server.addr);
-    assertEquals(await client.recv(), null);
-    assertEquals(errors, [fault]);
-    const { accepted, rejected, active } = server.stats();
-    assertEquals([accepted, rejected, active], [0, 1, 0]);
-  }
-  assertEquals(served, 0);
-});
+testEachTransport(
+  "a filter that fails rejects the client",
+  async (transport) => {
+    const fault = new Error("From filter");
+    let served = 0;
+    const throwing = () => {
+      throw fault;
+    };
+    for (const filter of [throwing, () => Promise.reject(fault)]) {
+      const { errors, options } = recordCallbacks();
+      const all = { ...transport.listenOptions(), ...options, filter };
+      await using server = await serve(all, () => void served++);
+      await using client = await transport.connect(server.addr);
+      assertEquals(await client.recv(), null);
+      assertEquals(errors, [fault]);
+      const { accepted, rejected, active } = server.stats();
+      assertEquals([accepted, rejected, active], [0, 1, 0]);
+    }
+    assertEquals(served, 0);
+  },
+);
 
 testEachTransport(
-  "who was closed meanwhile is not served",
+  "a client that was closed meanwhile is not served",
   async (transport) => {
     const verdict = Promise.withResolvers<boolean>();
     const asked = Promise.withResolvers<void>();

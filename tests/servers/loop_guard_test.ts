@@ -72,15 +72,15 @@ describe("loopGuard", () => {
     assertEquals(inARow(mayAnswer, peer("127.0.0.2", 40000)), 5);
     assertEquals(mayAnswer(client), false);
   });
-  it("allows 10,000, then 1,000 a second, unless told", () => {
+  it("allows 10,000, then 1,000 a second, by default", () => {
     const mayAnswer = loopGuard(peer("127.0.0.1", 7000), {});
-    const began = performance.now();
+    const started = performance.now();
     let count = 0;
     const flood = (milliseconds: number) => {
-      while (performance.now() - began < milliseconds) {
+      while (performance.now() - started < milliseconds) {
         for (let i = 0; i < 100; i++) if (mayAnswer(client)) count++;
       }
-      return performance.now() - began;
+      return performance.now() - started;
     };
     const most = flood(300) + 10_001;
     assert(count <= most && count > 10_000 + 200, `${count} of ${most}`);
@@ -91,9 +91,9 @@ describe("loopGuard", () => {
     assert(mayAnswer(client));
     const rested = performance.now() + 150;
     while (performance.now() < rested);
-    const began = performance.now();
+    const started = performance.now();
     const count = inARow(mayAnswer, client);
-    const most = 101 + (performance.now() - began);
+    const most = 101 + (performance.now() - started);
     assert(count >= 100 && count <= most, `${count} of ${most}`);
   });
   it("remembers thousands of peers, but not without bound", () => {
@@ -114,7 +114,7 @@ describe("the loop guard of a server", () => {
   const udp = { transport: "udp", port: 0 } as const;
   const echoes = (loopGuard?: LoopGuardOptions | false) =>
     serveEcho({ ...udp, loopGuard });
-  /** Sends these many datagrams from one socket; tells how many came back. */
+  /** Sends these many datagrams from one socket; returns how many came back. */
   const answered = async (server: DatagramServer, count: number) => {
     await using socket = await bind({ port: 0 });
     for (let i = 0; i < count; i++) {
@@ -127,12 +127,12 @@ describe("the loop guard of a server", () => {
     }
     // The kernel keeps their order: "end" comes after the answers.
     await socket.sendTo("end", socket.addr);
-    let heard = 0;
+    let received = 0;
     for await (const [data] of socket) {
       if (text(data) === "end") break;
-      heard++;
+      received++;
     }
-    return heard;
+    return received;
   };
   it("withholds what is beyond, counts it, and serves others", async () => {
     await using server = await echoes({ burst: 3, rate: 0 });
@@ -254,11 +254,11 @@ s.sendto(head + udp, ("127.0.0.1", 0))`,
       { port: 0, loopGuard: false },
       (data) => data,
     );
-    const told = await captureConsoleError(async () => {
+    const printed = await captureConsoleError(async () => {
       await forge(0, server.addr.port);
       assertEquals(text(await ask(server, "alive")), "alive");
     });
     // Deno hands it out, Bun passes over it.
-    assertEquals(told, []);
+    assertEquals(printed, []);
   });
 }

@@ -42,7 +42,7 @@ for _ in range(int(args[2])):
 `;
 
 testReset(
-  "what a reset cuts off has no end, whoever meets it",
+  "a connection cut by a reset never ends in order",
   async (over) => {
     // On Unix sockets a close in order breaks the pipe as well.
     if (over.name === "Unix") return;

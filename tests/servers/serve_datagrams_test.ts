@@ -43,9 +43,9 @@ perFamily("what the handler returns is sent back", async (hostname) => {
 });
 
 perFamily("nothing is sent back for nothing", async (hostname) => {
-  let heard = 0;
+  let received = 0;
   const quiet: DatagramHandler = (data) => {
-    heard++;
+    received++;
     return text(data) === "speak" ? "spoken" : undefined;
   };
   await using server = await serveDatagrams({ hostname, port: 0 }, quiet);
@@ -54,7 +54,7 @@ perFamily("nothing is sent back for nothing", async (hostname) => {
     await socket.sendTo(word, server.addr);
   }
   assertEquals(text((await socket.recvFrom())[0]), "spoken");
-  assertEquals(heard, 3);
+  assertEquals(received, 3);
   await until(() => server.stats().sent === 1);
   assertEquals(server.stats(), {
     received: 3,
@@ -66,7 +66,7 @@ perFamily("nothing is sent back for nothing", async (hostname) => {
   });
 });
 
-perFamily("a slow handler holds up nobody else", async (hostname) => {
+perFamily("a slow handler delays no other peer", async (hostname) => {
   const gate = Promise.withResolvers<void>();
   await using server = await serveDatagrams(
     { hostname, port: 0 },
@@ -93,7 +93,7 @@ describe("a handler that fails spares the server", () => {
   for (const [name, fail, expected] of failures) {
     const handler: DatagramHandler = (data, from) =>
       text(data) === "fail" ? fail(data, from) : data;
-    it(`${name}, told to onError`, async () => {
+    it(`${name}, reported to onError`, async () => {
       const errors: [unknown, NetAddress<"udp">][] = [];
       const onError = (error: unknown, from: NetAddress<"udp">) =>
         void errors.push([error, from]);
@@ -106,14 +106,14 @@ describe("a handler that fails spares the server", () => {
       assertEquals(text(await ask(server, "alive")), "alive");
       assertEquals(errors.length, 1);
     });
-    it(`${name}, told to console.error`, async () => {
+    it(`${name}, reported to console.error`, async () => {
       await using server = await serveDatagrams({ port: 0 }, handler);
       await using socket = await bind({ port: 0 });
-      const told = await captureConsoleError(async () => {
+      const printed = await captureConsoleError(async () => {
         await socket.sendTo("fail", server.addr);
         assertEquals(text(await ask(server, "alive")), "alive");
       });
-      assertEquals(told, [expected]);
+      assertEquals(printed, [expected]);
     });
   }
   it("by a reply that is none, or is too large", async () => {
@@ -142,7 +142,7 @@ describe("a handler that fails spares the server", () => {
       () => Promise.reject(fault),
     ];
     for (const onError of onErrors) {
-      const told = await captureConsoleError(async () => {
+      const printed = await captureConsoleError(async () => {
         await using server = await serveDatagrams({ port: 0, onError }, () => {
           throw new Error("Of no interest");
         });
@@ -154,13 +154,13 @@ describe("a handler that fails spares the server", () => {
         await socket.sendTo("", socket.addr);
         await socket.recvFrom();
       });
-      assertEquals(told, [fault, fault, fault]);
+      assertEquals(printed, [fault, fault, fault]);
     }
   });
 });
 
 describe("the life of a server", () => {
-  it("onListen is told the address; one that throws ends it", async () => {
+  it("onListen gets the address; one that throws ends the server", async () => {
     const addrs: NetAddress<"udp">[] = [];
     const onListen = (addr: NetAddress<"udp">) => void addrs.push(addr);
     await using server = await serveDatagrams(
@@ -189,7 +189,7 @@ describe("the life of a server", () => {
     assertEquals(again.addr, server.addr);
     assertEquals(server.stats().sent, 1);
   });
-  it("shutdown waits for no handler, whose answer is EBADF", async () => {
+  it("shutdown waits for no handler; its late answer is EBADF", async () => {
     const gate = Promise.withResolvers<string>();
     const errors: unknown[] = [];
     const onError = (error: unknown) => void errors.push(error);

@@ -15,7 +15,7 @@ import {
   assertSameBytes,
 } from "../support/assert.ts";
 import { pattern, recvAll, text } from "../support/bytes.ts";
-import { assertFree, at, exchange, freePlace } from "../support/servers.ts";
+import { assertFree, exchange, freePlace } from "../support/servers.ts";
 import { testEachTransport, transports } from "../support/transports.ts";
 
 testEachTransport(
@@ -49,11 +49,11 @@ testEachTransport(
 );
 
 testEachTransport("onListen gets the real address, once", async (transport) => {
-  const heard: Address[] = [];
-  const onListen = (addr: Address) => void heard.push(addr);
+  const addrs: Address[] = [];
+  const onListen = (addr: Address) => void addrs.push(addr);
   const options = { ...transport.listenOptions(), onListen };
   await using server = await serve(options, echo);
-  assertEquals(heard, [server.addr]);
+  assertEquals(addrs, [server.addr]);
   assert(server.addr.transport === "unix" || server.addr.port > 0);
   await using client = await transport.connect(server.addr);
   await exchange(client, "there");
@@ -82,7 +82,7 @@ testEachTransport(
 testEachTransport("a port in use is EADDRINUSE", async (transport) => {
   await using server = await serve(transport.listenOptions(), echo);
   const { code } = await assertRejects(
-    () => serve(at(transport, server.addr), echo),
+    () => serve(transport.listenOptions(server.addr), echo),
     SocketError,
   );
   assertEquals(code, "EADDRINUSE");

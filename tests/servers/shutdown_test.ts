@@ -5,8 +5,7 @@ import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { recvAll, recvExactly, text } from "../support/bytes.ts";
 import {
   assertFree,
-  assertRefused,
-  at,
+  assertNotListening,
   exchange,
   freePlace,
 } from "../support/servers.ts";
@@ -18,8 +17,8 @@ testEachTransport(
     await using server = await serve(transport.listenOptions(), echo);
     await server.shutdown();
     await server.finished;
-    await assertRefused(transport, server);
-    await assertFree(at(transport, server.addr));
+    await assertNotListening(transport, server);
+    await assertFree(transport.listenOptions(server.addr));
   },
 );
 
@@ -35,7 +34,7 @@ testEachTransport(
       over++;
     });
     await exchange(client, "meanwhile");
-    await assertRefused(transport, server);
+    await assertNotListening(transport, server);
     assertEquals(over, 0);
     await client.closeWrite();
     assertEquals(await client.recv(), null);
@@ -112,17 +111,17 @@ testEachTransport(
 );
 
 testEachTransport(
-  "context.signal tells that a shutdown began",
+  "context.signal aborts when a shutdown starts",
   async (transport) => {
-    const told = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<void>();
     let before: boolean | undefined;
     await using server = await serve(
       transport.listenOptions(),
       async (conn, { signal }) => {
         before = signal.aborted;
-        signal.addEventListener("abort", () => told.resolve());
+        signal.addEventListener("abort", () => aborted.resolve());
         await conn.send("ready");
-        await told.promise;
+        await aborted.promise;
         await conn.send(", bye");
       },
     );
@@ -154,10 +153,10 @@ testEachTransport("await using shuts down", async (transport) => {
   await using _ = client;
   assert(ended);
   assertEquals(server.stats().active, 0);
-  await assertRefused(transport, server);
+  await assertNotListening(transport, server);
 });
 
-it("await using closes who stays for a second", async () => {
+it("await using closes connections that stay for a second", async () => {
   const server = await serve({ port: 0 }, echo);
   await using client = await transports[0].connect(server.addr);
   await exchange(client, "before");
@@ -171,18 +170,18 @@ testEachTransport(
   async (transport) => {
     const stop = new AbortController();
     const options = { ...transport.listenOptions(), signal: stop.signal };
-    let told: AbortSignal | undefined;
+    let signalled: AbortSignal | undefined;
     await using server = await serve(options, async (conn, { signal }) => {
-      told = signal;
+      signalled = signal;
       await echo(conn);
     });
     await using client = await transport.connect(server.addr);
     await exchange(client, "before");
     stop.abort();
     await server.finished;
-    assertEquals(told?.aborted, true);
+    assertEquals(signalled?.aborted, true);
     assertEquals(await client.recv(), null);
-    await assertRefused(transport, server);
+    await assertNotListening(transport, server);
   },
 );
 
@@ -202,7 +201,7 @@ testEachTransport(
 );
 
 testEachTransport(
-  "a signal is heard while the port opens",
+  "a signal may abort while the port opens",
   async (transport) => {
     const place = await freePlace(transport);
     const stop = new AbortController();
@@ -218,7 +217,7 @@ testEachTransport(
 );
 
 testEachTransport(
-  "a hasty end amid newcomers leaves nothing open",
+  "a hasty end amid new clients leaves nothing open",
   async (transport) => {
     for (let round = 0; round < 20; round++) {
       const late = Promise.withResolvers<never>();
@@ -231,9 +230,9 @@ testEachTransport(
         },
       );
       await using client = await transport.connect(server.addr);
-      await using newcomers = new AsyncDisposableStack();
+      await using clients = new AsyncDisposableStack();
       const arrivals = Array.from({ length: 20 }, async () => {
-        newcomers.use(await transport.connect(server.addr));
+        clients.use(await transport.connect(server.addr));
       });
       await client.send("quit");
       await Promise.allSettled(arrivals);
@@ -253,7 +252,7 @@ testEachTransport("finished means that the address is free", async (over) => {
 });
 
 testEachTransport(
-  "a shutdown waits for no filter, and lets nobody in",
+  "a shutdown waits for no filter, and serves no more",
   async (over) => {
     const verdict = Promise.withResolvers<boolean>();
     const asked = Promise.withResolvers<void>();

@@ -13,8 +13,8 @@ import { memory } from "../support/proc.ts";
 import type { Runtime } from "../support/programs.ts";
 import { startCutter } from "../support/raw_peer.ts";
 import {
-  startVictim,
-  type Victim,
+  type ServerUnderTest,
+  startServerUnderTest,
   watch,
 } from "../support/server_under_test.ts";
 import { pair, type Transport, transports } from "../support/transports.ts";
@@ -56,11 +56,11 @@ async function echoed(conn: Connection, word: string): Promise<void> {
 
 /** Nothing of the connections is left, and the process ends by itself. */
 async function assertBaseline(
-  victim: Victim,
+  server: ServerUnderTest,
   before: ReturnType<typeof watch>,
 ): Promise<void> {
   await until(() => before.descriptors() <= 0);
-  const stats = await victim.end();
+  const stats = await server.end();
   for (const { active } of stats) assertEquals(active, 0);
 }
 
@@ -70,11 +70,11 @@ const idle: (limit: number) => Part = (limit) => async (runtime, scale) => {
   if (count < wanted) {
     console.log(`  ulimit -n is ${limit}: ${count} instead of ${wanted}`);
   }
-  await using victim = await startVictim(runtime, {
+  await using server = await startServerUnderTest(runtime, {
     role: "echo",
     places: [{ port: 0 }],
   });
-  const { pid, addrs: [addr] } = victim;
+  const { pid, addrs: [addr] } = server;
   const before = watch(pid);
   const open: Connection[] = [];
   await inTurns(count, 100, async () => {
@@ -84,10 +84,10 @@ const idle: (limit: number) => Part = (limit) => async (runtime, scale) => {
   const held = before.grown();
   await inTurns(count, 100, (i) => echoed(open[i], `I am ${i}`));
   const peak = before.peak();
-  const [{ active }] = await victim.stats();
+  const [{ active }] = await server.stats();
   assertEquals(active, count);
   for (const conn of open) await conn.close();
-  await assertBaseline(victim, before);
+  await assertBaseline(server, before);
   const each = Math.round(held / count);
   return { held: count, echoed: count, bytesEach: each, peak: mib(peak) };
 };
@@ -112,11 +112,11 @@ function places(transport: Transport): ListenOptions[] {
 const cycles: (transport: Transport) => Part =
   (transport) => async (runtime, scale) => {
     const count = Math.ceil(CYCLES[transport.name] * scale);
-    await using victim = await startVictim(runtime, {
+    await using server = await startServerUnderTest(runtime, {
       role: "echo",
       places: places(transport),
     });
-    const { pid, addrs } = victim;
+    const { pid, addrs } = server;
     const fresh = watch(pid);
     const cycle = async (i: number) => {
       const addr = addrs[i % addrs.length];
@@ -135,14 +135,14 @@ const cycles: (transport: Transport) => Part =
     await until(() => fresh.descriptors() <= 0);
     const warm = watch(pid);
     await inTurns(count - first, 64, cycle);
-    await victim.still();
+    await server.still();
     const grown = warm.grown();
     assert(grown < BOUND, `${mib(grown)} more after ${count} cycles`);
-    const stats = await victim.stats();
+    const stats = await server.stats();
     const accepted = stats.reduce((sum, s) => sum + s.accepted, 0);
     assertEquals(accepted, count);
     const { peak } = memory(pid);
-    await assertBaseline(victim, fresh);
+    await assertBaseline(server, fresh);
     return {
       cycles: count,
       lost: count - accepted,
@@ -154,11 +154,11 @@ const cycles: (transport: Transport) => Part =
 const gigabyte: (transport: Transport) => Part =
   (transport) => async (runtime, scale) => {
     const blocks = Math.ceil(1024 * scale);
-    await using victim = await startVictim(runtime, {
+    await using server = await startServerUnderTest(runtime, {
       role: "echo",
       places: [transport.listenOptions()],
     });
-    const { pid, addrs: [addr] } = victim;
+    const { pid, addrs: [addr] } = server;
     const before = watch(pid);
     await using conn = await transport.connect(addr);
     const [sent, received] = [createHash("sha256"), createHash("sha256")];
@@ -178,7 +178,7 @@ const gigabyte: (transport: Transport) => Part =
     const peak = before.peak();
     assert(peak < BOUND, `${mib(peak)} more`);
     await conn.close();
-    await assertBaseline(victim, before);
+    await assertBaseline(server, before);
     return { bytes: mib(blocks * MIB), lost: 0, grown: mib(peak) };
   };
 
@@ -187,11 +187,11 @@ const deaf: (transport: Transport, role: "pour" | "deaf") => Part =
   (transport, role) => async (runtime, scale) => {
     const count = 8;
     const blocks = Math.ceil(1024 * scale / count);
-    await using victim = await startVictim(runtime, {
+    await using server = await startServerUnderTest(runtime, {
       role,
       places: [transport.listenOptions()],
     });
-    const { pid, addrs: [addr] } = victim;
+    const { pid, addrs: [addr] } = server;
     const before = watch(pid);
     const block = pattern(MIB);
     const peers: Connection[] = [];
@@ -202,14 +202,14 @@ const deaf: (transport: Transport, role: "pour" | "deaf") => Part =
       for (let i = 0; i < blocks; i++) await conn.send(block);
     });
     const over = Promise.all(floods.map((f) => f.catch(({ code }) => code)));
-    await victim.still(() => peers.reduce((sum, p) => sum + p.bytesSent, 0));
+    await server.still(() => peers.reduce((sum, p) => sum + p.bytesSent, 0));
     const grown = before.peak();
     assert(grown < BOUND, `${mib(grown)} more`);
     for (const conn of peers) await conn.close();
     await over;
     // A handler that waits for the shutdown learns of the reset by it alone.
-    if (role === "deaf") await victim.end();
-    else await assertBaseline(victim, before);
+    if (role === "deaf") await server.end();
+    else await assertBaseline(server, before);
     return {
       peers: count,
       offered: mib(count * blocks * MIB),
@@ -221,11 +221,11 @@ const deaf: (transport: Transport, role: "pour" | "deaf") => Part =
 const halfOpen: (transport: Transport) => Part =
   (transport) => async (runtime, scale) => {
     const count = Math.ceil(1000 * scale);
-    await using victim = await startVictim(runtime, {
+    await using server = await startServerUnderTest(runtime, {
       role: "talk",
       places: [transport.listenOptions()],
     });
-    const { pid, addrs: [addr] } = victim;
+    const { pid, addrs: [addr] } = server;
     const before = watch(pid);
     const data = pattern(10_000);
     const open: Connection[] = [];
@@ -244,18 +244,18 @@ const halfOpen: (transport: Transport) => Part =
       await open[i].close();
     });
     const peak = before.peak();
-    await assertBaseline(victim, before);
+    await assertBaseline(server, before);
     return { halfOpen: count, lost: 0, peak: mib(peak) };
   };
 
 const resets: (transport: Transport) => Part =
   (transport) => async (runtime, scale) => {
     const count = Math.ceil(2000 * scale);
-    await using victim = await startVictim(runtime, {
+    await using server = await startServerUnderTest(runtime, {
       role: "echo",
       places: [transport.listenOptions()],
     });
-    const { pid, addrs: [addr] } = victim;
+    const { pid, addrs: [addr] } = server;
     const before = watch(pid);
     await using peer = startCutter(transport.name, addr, CUTS, count);
     assertEquals(await peer.line(), "cut");
@@ -265,7 +265,7 @@ const resets: (transport: Transport) => Part =
     const waited = Math.round(performance.now() - cut);
     assert(waited < 2000, `Served ${waited} ms after the resets`);
     await honest.close();
-    await assertBaseline(victim, before);
+    await assertBaseline(server, before);
     return { resets: count, servedAfterMs: waited };
   };
 

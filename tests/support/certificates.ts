@@ -89,7 +89,7 @@ function today(): string {
     }
     removeOld(prefix);
   }
-  // In a shared folder for temporary files anybody may have made it.
+  // In a shared folder for temporary files another user may have made it.
   const { uid, mode } = lstatSync(shared);
   const own = process.getuid === undefined ||
     uid === process.getuid() && (mode & 0o077) === 0;

@@ -11,7 +11,12 @@ import { assert, assertEquals } from "./assert.ts";
 import { certificates } from "./certificates.ts";
 import { noSignals, noUnix } from "./platform.ts";
 import { deno, type Program, python, type Runtime, start } from "./programs.ts";
-import { pathOf, portOf } from "./transports.ts";
+import {
+  pathOf,
+  portOf,
+  type TransportName,
+  transports,
+} from "./transports.ts";
 
 export const options = { timeout: 60_000 };
 /** For tests that end a program by a signal. */
@@ -98,7 +103,7 @@ export function signal(server: Program, name: "SIGINT" | "SIGTERM"): void {
   process.kill(pid, name);
 }
 
-/** Waits until a server that was told to stop takes no clients any more. */
+/** Waits until a server that is shutting down refuses clients. */
 export async function refused(port: number): Promise<void> {
   for (;;) {
     try {
@@ -118,50 +123,42 @@ export async function freePort(): Promise<number> {
   return portOf(listener.addr);
 }
 
-/** One way to serve an example: a transport, as its flags say it. */
-export interface Way {
-  name: "TCP" | "TCP/IPv6" | "Unix" | "TLS" | "UDP";
-  /** Fresh flags for a server. */
-  flags(): string[];
-  /** What the server says, with its port in a group. */
-  says(path: string): RegExp;
-}
-
-const onPort = (name: Way["name"], address: string, ...flags: string[]) => ({
-  name,
-  flags: () => ["--port", "0", ...flags],
-  says: () => new RegExp(`^listening on ${address}:([1-9]\\d*)$`),
-});
-
-export const ways: Way[] = [
-  onPort("TCP", "127\\.0\\.0\\.1"),
-  onPort("TCP/IPv6", "\\[::1\\]", "--hostname", "::1"),
-  onPort("UDP", "udp 127\\.0\\.0\\.1", "--udp"),
-];
-
-if (!unixOnly.skip) {
-  ways.push({
-    name: "Unix",
-    flags: () => ["--unix", pathOf()],
-    says: (path) => new RegExp(`^listening on unix:${path}()$`),
-  });
-}
-
 /** The files for the flags of TLS; without `openssl` there is none. */
-export const identity: string[] = [];
-if (certificates !== undefined) {
-  const { certFile, keyFile } = certificates;
-  identity.push("--cert", certFile, "--key", keyFile);
-  ways.push(onPort("TLS", "tls 127\\.0\\.0\\.1", ...identity));
+export const identity: string[] = certificates === undefined
+  ? []
+  : ["--cert", certificates.certFile, "--key", certificates.keyFile];
+
+/** The transports of a stream that are tested here. */
+export const streamNames: TransportName[] = transports.map(({ name }) => name);
+/** All transports that are tested here. */
+export const transportNames: TransportName[] = [...streamNames, "UDP"];
+
+/** Flags for a server at a new place. */
+export function listenFlags(transport: TransportName): string[] {
+  switch (transport) {
+    case "TCP/IPv4":
+      return ["--port", "0"];
+    case "TCP/IPv6":
+      return ["--port", "0", "--hostname", "::1"];
+    case "UDP":
+      return ["--port", "0", "--udp"];
+    case "TLS":
+      return ["--port", "0", ...identity];
+    case "Unix":
+      return ["--unix", pathOf()];
+  }
 }
 
-export const streams: Way[] = ways.filter(({ name }) => name !== "UDP");
-
-/** The way of this name; it is there, for its tests are declared by it. */
-export function way(name: Way["name"]): Way {
-  const found = ways.find((way) => way.name === name);
-  assert(found !== undefined, name);
-  return found;
+/** What a server prints that listens; its port is a group. */
+export function listening(transport: TransportName, path: string): RegExp {
+  const at = {
+    "TCP/IPv4": "127\\.0\\.0\\.1:([1-9]\\d*)",
+    "TCP/IPv6": "\\[::1\\]:([1-9]\\d*)",
+    "UDP": "udp 127\\.0\\.0\\.1:([1-9]\\d*)",
+    "TLS": "tls 127\\.0\\.0\\.1:([1-9]\\d*)",
+    "Unix": `unix:${path}()`,
+  };
+  return new RegExp(`^listening on ${at[transport]}$`);
 }
 
 /** An example that is ready for clients. */
@@ -177,19 +174,19 @@ export interface Served extends Program {
 /** Starts an example, and checks what it says about where it listens. */
 export async function serve(
   runtime: Runtime,
-  way: Way,
+  transport: TransportName,
   name: string,
   ...args: string[]
 ): Promise<Served> {
-  const flags = way.flags();
+  const flags = listenFlags(transport);
   const program = start(command(runtime, name, ...flags, ...args));
   try {
-    const path = way.name === "Unix" ? flags[1] : "";
+    const path = transport === "Unix" ? flags[1] : "";
     const line = await program.line();
-    const match = way.says(path).exec(line);
+    const match = listening(transport, path).exec(line);
     assert(match !== null, `${name} ${flags.join(" ")}: ${line}`);
     const port = Number(match[1]);
-    return { ...program, port, path, ...reach(way, port, path) };
+    return { ...program, port, path, ...clientOf(transport, port, path) };
   } catch (error) {
     await program[Symbol.asyncDispose]();
     throw error;
@@ -197,28 +194,28 @@ export async function serve(
 }
 
 /** How clients get to a server that listens there. */
-export function reach(
-  { name }: Way,
+export function clientOf(
+  transport: TransportName,
   port: number,
   path: string,
 ): Pick<Served, "target" | "client"> {
   const flags = ["--port", String(port)];
-  if (name === "Unix") {
-    return { target: { transport: "unix", path }, client: ["--unix", path] };
+  switch (transport) {
+    case "TCP/IPv4":
+      return { target: { port }, client: flags };
+    case "TCP/IPv6": {
+      const target = { hostname: "::1", port };
+      return { target, client: ["--hostname", "::1", ...flags] };
+    }
+    case "UDP":
+      return { target: { port }, client: ["--udp", ...flags] };
+    case "Unix":
+      return { target: { transport: "unix", path }, client: ["--unix", path] };
+    case "TLS": {
+      assert(certificates !== undefined);
+      const { ca, caFile } = certificates;
+      const target = { port, tls: { caCerts: [ca] } };
+      return { target, client: ["--ca", caFile, ...flags] };
+    }
   }
-  if (name === "TCP/IPv6") {
-    const hostname = "::1";
-    return {
-      target: { hostname, port },
-      client: ["--hostname", "::1", ...flags],
-    };
-  }
-  if (name === "UDP") return { target: { port }, client: ["--udp", ...flags] };
-  if (name === "TCP") return { target: { port }, client: flags };
-  assert(certificates !== undefined);
-  const { ca, caFile } = certificates;
-  return {
-    target: { port, tls: { caCerts: [ca] } },
-    client: ["--ca", caFile, ...flags],
-  };
 }

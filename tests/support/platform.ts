@@ -38,19 +38,19 @@ export function notLinux(): string | false {
 
 export function noSecondHost(): string | false {
   const missing = platform === "darwin" &&
-    !told("ifconfig", "lo0").includes("127.0.0.2");
+    !outputOf("ifconfig", "lo0").includes("127.0.0.2");
   return lack(missing, "needs `sudo ifconfig lo0 alias 127.0.0.2`");
 }
 
 /** The most bytes that a datagram carries; macOS wants to be asked for them. */
 export function largestDatagram(): number {
   if (platform !== "darwin") return 65507;
-  const most = Number(told("sysctl", "-n", "net.inet.udp.maxdgram"));
+  const most = Number(outputOf("sysctl", "-n", "net.inet.udp.maxdgram"));
   if (most >= 65507) return 65507;
   console.log(`No more than ${most} bytes, which is net.inet.udp.maxdgram`);
   return most;
 }
 
-function told(command: string, ...args: string[]): string {
+function outputOf(command: string, ...args: string[]): string {
   return spawnSync(command, args, { encoding: "utf8" }).stdout ?? "";
 }

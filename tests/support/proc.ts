@@ -1,9 +1,9 @@
-// What the kernel tells about a process: the tests' witness from outside.
+// What the kernel reports about a process.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
-/** Where there is no such table, as on macOS, nobody can be asked. */
+/** Other kernels, as that of macOS, have no such table. */
 export const hasProc = existsSync("/proc/self/status");
-if (!hasProc) console.log("Skipped: no /proc tells what a process takes");
+if (!hasProc) console.log("Skipped: no /proc shows what a process takes");
 
 /** Memory in bytes: now, and the most there ever was. */
 export function memory(pid: number): { now: number; peak: number } {

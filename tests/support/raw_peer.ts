@@ -1,4 +1,4 @@
-// A Python peer that cuts its connection when told to, over any transport.
+// A Python peer that cuts its connection on demand, over any transport.
 import type { Address } from "../../mod.ts";
 import { assertEquals } from "./assert.ts";
 import { certificates } from "./certificates.ts";

@@ -8,7 +8,7 @@ import { type Program, type Runtime, start } from "./programs.ts";
 
 const SERVER = fileURLToPath(new URL("server_program.ts", import.meta.url));
 
-export interface Victim extends AsyncDisposable {
+export interface ServerUnderTest extends AsyncDisposable {
   readonly pid: number;
   readonly program: Program;
   readonly addrs: Address[];
@@ -20,24 +20,24 @@ export interface Victim extends AsyncDisposable {
 }
 
 /** What a server's process may do. */
-export interface VictimOptions {
+export interface ServerUnderTestOptions {
   role: "echo" | "talk" | "pour" | "deaf";
   places: ListenOptions[];
   /** Descriptors it may have; as many as this process unless given. */
   limit?: number;
 }
 
-export async function startVictim(
+export async function startServerUnderTest(
   { command }: Runtime,
-  { role, places, limit }: VictimOptions,
-): Promise<Victim> {
+  { role, places, limit }: ServerUnderTestOptions,
+): Promise<ServerUnderTest> {
   const line = [...command, SERVER, role, JSON.stringify(places)];
   const program = start(
     limit === undefined ? line : ["sh", "-c", limited(limit), "sh", ...line],
   );
   try {
     const addrs: Address[] = JSON.parse(await program.line());
-    return victimOf(program, addrs);
+    return controls(program, addrs);
   } catch (error) {
     await program[Symbol.asyncDispose]();
     throw error;
@@ -52,7 +52,7 @@ export function limited(limit: number): string {
   return `ulimit -n ${limit}; unset NODE_EXTRA_CA_CERTS; exec "$@"`;
 }
 
-function victimOf(program: Program, addrs: Address[]): Victim {
+function controls(program: Program, addrs: Address[]): ServerUnderTest {
   const { pid } = program.process;
   if (pid === undefined) throw new Error("The server did not start");
   return {

@@ -1,6 +1,5 @@
 // What the tests of the servers share.
 import {
-  type Address,
   type Connection,
   listen,
   type ListenOptions,
@@ -9,27 +8,22 @@ import {
 } from "../../mod.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import { recvExactly, text } from "./bytes.ts";
-import { portOf, type Transport } from "./transports.ts";
+import type { Transport } from "./transports.ts";
 
-/** Options to listen at an address that is known already. */
-export function at(transport: Transport, addr: Address): ListenOptions {
-  const options = transport.listenOptions();
-  if (options.transport !== "unix") return { ...options, port: portOf(addr) };
-  return addr.transport === "unix" ? { ...options, path: addr.path } : options;
-}
-
-/** Options to listen where nobody does; whether that stays so can be asked. */
+/** Options to listen at a place that is free. */
 export async function freePlace(transport: Transport): Promise<ListenOptions> {
   await using listener = await transport.listen();
-  return at(transport, listener.addr);
+  return transport.listenOptions(listener.addr);
 }
 
+/** Asserts that a listener may have this place. */
 export async function assertFree(place: ListenOptions): Promise<void> {
   await using listener = await listen(place);
   assert(listener.addr);
 }
 
-export async function assertRefused(
+/** Asserts that connections to a server that has ended are refused. */
+export async function assertNotListening(
   transport: Transport,
   server: Server,
 ): Promise<void> {
@@ -41,6 +35,7 @@ export async function assertRefused(
   assertEquals(code, gone);
 }
 
+/** Sends a word, and asserts that it comes back. */
 export async function exchange(
   client: Connection,
   word: string,

@@ -20,7 +20,7 @@ export function perFamily(
   });
 }
 
-/** A port where nobody listens. */
+/** A port where nothing listens. */
 export async function deadPort(hostname: string): Promise<number> {
   await using socket = await bind({ hostname, port: 0 });
   return socket.addr.port;
@@ -41,7 +41,7 @@ export async function twoSockets(
   };
 }
 
-export async function heard(socket: DatagramSocket): Promise<string> {
+export async function recvText(socket: DatagramSocket): Promise<string> {
   return text((await socket.recvFrom())[0]);
 }
 

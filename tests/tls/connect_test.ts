@@ -14,7 +14,7 @@ import { python, start } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
 import { portOf } from "../support/transports.ts";
 
-/** Asserts that whoever else connected to a TCP listener left again. */
+/** Asserts that all others that connected to a TCP listener left again. */
 async function assertNobodyStays(
   listener: Listener<NetAddress>,
 ): Promise<void> {

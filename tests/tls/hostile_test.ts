@@ -1,4 +1,4 @@
-// Handshakes cut or corrupted at every stage, by whoever sits in between.
+// Handshakes cut or corrupted at every stage, by a host in between.
 import { connect, type Connection, listen, type Listener } from "../../mod.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import { concat, recvAll, text } from "../support/bytes.ts";
@@ -29,19 +29,19 @@ async function recordHello(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** Serves, and keeps what each client said. */
-async function hearAll(listener: Listener, said: string[]): Promise<void> {
+async function recordAll(listener: Listener, said: string[]): Promise<void> {
   for await (const conn of listener) {
     said.push(await recvAll(conn).then(text, ({ code }) => code));
     await conn.close();
   }
 }
 
-testTls("a hello cut or flipped at any byte is nobody", async (made) => {
+testTls("a hello cut or flipped at any byte is no connection", async (made) => {
   const hello = await recordHello();
   await using listener = await listen({ port: 0, tls: made.server });
   const { port } = listener.addr;
   const said: string[] = [];
-  const hearing = hearAll(listener, said);
+  const recording = recordAll(listener, said);
   const cut = offsets(hello.length, 8).map((at) => hello.slice(0, at));
   const flipped = offsets(hello.length, 8).map((at) => {
     const bytes = hello.slice();
@@ -50,7 +50,7 @@ testTls("a hello cut or flipped at any byte is nobody", async (made) => {
   });
   await Promise.all([...cut, ...flipped].map(async (bytes) => {
     await using conn = await connect({ port });
-    // One that is told off at once may not take all of it.
+    // One that is refused at once may not take all of it.
     await conn.send(bytes).catch(() => {});
     await conn.closeWrite();
     await recvAll(conn).catch(({ code }) => assertEquals(code, "ECONNRESET"));
@@ -61,7 +61,7 @@ testTls("a hello cut or flipped at any byte is nobody", async (made) => {
   assertEquals(await honest.recv(), null);
   assertEquals(said, ["honest"]);
   await listener.close();
-  await hearing;
+  await recording;
 });
 
 interface Spoiler {
@@ -117,7 +117,7 @@ for (const direction of ["up", "down"] as const) {
       async (made) => {
         await using listener = await listen({ port: 0, tls: made.server });
         const said: string[] = [];
-        const hearing = hearAll(listener, said);
+        const recording = recordAll(listener, said);
         // As long as what goes each way before the first word, or nearly.
         const places = offsets(direction === "up" ? 300 : 700, 16);
         const ends = await Promise.all(places.map(async (at) => {
@@ -147,7 +147,7 @@ for (const direction of ["up", "down"] as const) {
         }
         assert(codes.has("EPROTO"), [...codes].join());
         const whole = ends.filter((end) => end === "whole").length;
-        // What arrived is what was sent, and only from who got through.
+        // What arrived is what was sent, and only by a finished handshake.
         const words = said.filter((s) => s === "secret").length;
         for (const s of said) {
           assert(["secret", "", "EPROTO", "ECONNRESET"].includes(s), s);
@@ -164,7 +164,7 @@ for (const direction of ["up", "down"] as const) {
           () => connect({ port, tls: { caCerts: [made.otherCa] } }),
         );
         await listener.close();
-        await hearing;
+        await recording;
       },
     );
   }

@@ -49,7 +49,7 @@ async function stray(
 
 /**
  * What becomes of a client that is silent until it is cut, or longer than the
- * deadline of 10 s, and only then shakes hands. Takes so long that it begins
+ * deadline of 10 s, and only then shakes hands. Takes so long that it starts
  * before the other tests.
  */
 async function overslept({ ca, caFile, server }: Certificates): Promise<
@@ -235,7 +235,7 @@ testTls(
 );
 
 /** Asserts that `listen` refuses, and leaves the port free. */
-async function assertRefused(
+async function assertListenRejects(
   tls: unknown,
   refuses: (act: () => Promise<unknown>) => Promise<Error>,
 ): Promise<void> {
@@ -259,13 +259,13 @@ testTls("what is not PEM is a TypeError", async ({ server }) => {
     { cert: key, key: cert },
   ];
   for (const tls of wrong) {
-    await assertRefused(tls, (act) => assertRejects(act, TypeError));
+    await assertListenRejects(tls, (act) => assertRejects(act, TypeError));
   }
 });
 
 testTls("a key of another certificate is EPROTO", async (made) => {
   const tls = { cert: made.server.cert, key: made.stranger.key };
-  await assertRefused(tls, (act) => assertRejectsWith("EPROTO", act));
+  await assertListenRejects(tls, (act) => assertRejectsWith("EPROTO", act));
 });
 
 testTls("garbage in PEM armour is EPROTO", async ({ server }) => {
@@ -279,7 +279,7 @@ testTls("garbage in PEM armour is EPROTO", async ({ server }) => {
       { cert: spoil(cert), key: spoil(key) },
       { cert, key: cert },
     ]
-  ) await assertRefused(tls, (act) => assertRejectsWith("EPROTO", act));
+  ) await assertListenRejects(tls, (act) => assertRejectsWith("EPROTO", act));
 });
 
 testTls("keepAlive is ENOTSUP on Deno, set on Bun", async ({ ca, server }) => {

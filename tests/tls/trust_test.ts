@@ -1,4 +1,4 @@
-// Whom `connect` over TLS believes: the peer that is verified, nobody else.
+// Which peers `connect` over TLS trusts: those that are verified, no others.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -30,9 +30,9 @@ async function reaches(
   await Promise.all([client.close(), server.close()]);
 }
 
-/** A server by Python that tells what it hears, once its client is gone. */
-function witness(identity: Identity, name: string): Program {
-  const file = join(folder, `${name}-witness.pem`);
+/** A server by Python that prints what it received once its client is gone. */
+function recordingServer(identity: Identity, name: string): Program {
+  const file = join(folder, `${name}-server.pem`);
   writeFileSync(file, identity.cert + identity.key);
   const script = `
 import ssl
@@ -42,12 +42,12 @@ listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 conn, _ = listener.accept()
 conn = context.wrap_socket(conn, True, do_handshake_on_connect=False)
-heard = b""
+received = b""
 try:
     try:
         conn.do_handshake()
         while data := conn.recv(65536):
-            heard += data
+            received += data
     except ssl.SSLError:
         pass
     raw = socket.socket(fileno=conn.detach())
@@ -57,7 +57,7 @@ except ConnectionResetError:
     pass
 except TimeoutError:
     print("It is still connected")
-print(f"heard {len(heard)} bytes")
+print(f"received {len(received)} bytes")
 `;
   return start(python(script, file));
 }
@@ -74,7 +74,7 @@ async function assertUntrusted(
   });
   assert(reason.test(error.message), error.message);
   assert(error.message.includes(`127.0.0.1:${port}`), error.message);
-  assertEquals(await server.line(), "heard 0 bytes");
+  assertEquals(await server.line(), "received 0 bytes");
 }
 
 testTls("a peer is verified by name and by IP", async ({ ca, server }) => {
@@ -112,7 +112,7 @@ testTls("an unknown CA is EPROTO, nothing is sent", async (made) => {
     { caCerts: [made.otherCa] },
   ];
   for (const tls of unknown) {
-    await using server = witness(made.server, "server");
+    await using server = recordingServer(made.server, "server");
     await assertUntrusted(server, { tls }, /UnknownIssuer|unable to verify/);
   }
 });
@@ -120,15 +120,15 @@ testTls("an unknown CA is EPROTO, nothing is sent", async (made) => {
 testTls("a wrong name is EPROTO, nothing is sent", async (made) => {
   const reason = /not valid for name|does not match/;
   {
-    await using server = witness(made.stranger, "stranger");
+    await using server = recordingServer(made.stranger, "stranger");
     await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, reason);
   }
-  await using server = witness(made.server, "server");
+  await using server = recordingServer(made.server, "server");
   const tls = { caCerts: [made.ca], serverName: "stranger.invalid" };
   await assertUntrusted(server, { tls }, reason);
 });
 
 testTls("an expired certificate is EPROTO, nothing is sent", async (made) => {
-  await using server = witness(made.expired, "expired");
+  await using server = recordingServer(made.expired, "expired");
   await assertUntrusted(server, { tls: { caCerts: [made.ca] } }, /expired/i);
 });

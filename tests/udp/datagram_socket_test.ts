@@ -12,8 +12,8 @@ import { largestDatagram } from "../support/platform.ts";
 import {
   backEnd,
   deadPort,
-  heard,
   perFamily,
+  recvText,
   twoSockets,
 } from "../support/udp.ts";
 import { until } from "../support/wait.ts";
@@ -56,7 +56,7 @@ perFamily("datagrams arrive whole and apart", async (hostname) => {
     assertSameBytes((await b.recvFrom())[0], pattern(length, length));
   }
   for (const word of ["", "a", "", "bc"]) await a.sendTo(word, b.addr);
-  for (const word of ["", "a", "", "bc"]) assertEquals(await heard(b), word);
+  for (const word of ["", "a", "", "bc"]) assertEquals(await recvText(b), word);
   await a.sendTo(pattern(100).subarray(10, 20), b.addr);
   assertSameBytes((await b.recvFrom())[0], pattern(100).slice(10, 20));
 });
@@ -67,7 +67,7 @@ perFamily("more than 65507 bytes are EMSGSIZE, no more", async (hostname) => {
   for (const data of [new Uint8Array(65508), "é".repeat(32754)]) {
     await assertRejectsWith("EMSGSIZE", () => a.sendTo(data, b.addr));
     await a.sendTo("alive", b.addr);
-    assertEquals(await heard(b), "alive");
+    assertEquals(await recvText(b), "alive");
   }
 });
 
@@ -108,7 +108,7 @@ perFamily("sends keep their order, awaited or not", async (hostname) => {
       const to = { hostname: i % 3 === 0 ? name : hostname, port };
       return a.sendTo(`${i}`, to);
     });
-    for (let i = 0; i < 40; i++) assertEquals(await heard(b), `${i}`);
+    for (let i = 0; i < 40; i++) assertEquals(await recvText(b), `${i}`);
     await Promise.all(sends);
   }
 });
@@ -123,28 +123,28 @@ perFamily("a refused send holds up no other", async (hostname) => {
     a.sendTo(new Uint8Array(65508), b.addr),
     a.sendTo("2", b.addr),
   ]);
-  assertEquals([await heard(b), await heard(b)], ["1", "2"]);
+  assertEquals([await recvText(b), await recvText(b)], ["1", "2"]);
   assertEquals(
     (await settled).map(({ status }) => status),
     ["fulfilled", "rejected", "rejected", "fulfilled"],
   );
 });
 
-perFamily("refusals by ICMP harm nobody", async (hostname) => {
+perFamily("refusals by ICMP harm no call", async (hostname) => {
   await using ends = await twoSockets(hostname);
   const { a, b } = ends;
   const dead = { hostname, port: await deadPort(hostname) };
   const pending = a.recvFrom();
   for (let i = 0; i < 30; i++) {
-    await a.sendTo("to nobody", dead);
+    await a.sendTo("refused", dead);
     await a.sendTo(`${i}`, b.addr);
-    assertEquals(await heard(b), `${i}`);
+    assertEquals(await recvText(b), `${i}`);
   }
   const burst = Array.from({ length: 30 }, (_, i) => [
-    a.sendTo("to nobody", dead),
+    a.sendTo("refused", dead),
     a.sendTo(`${i}`, b.addr),
   ]);
-  for (let i = 0; i < 30; i++) assertEquals(await heard(b), `${i}`);
+  for (let i = 0; i < 30; i++) assertEquals(await recvText(b), `${i}`);
   await Promise.all(burst.flat());
   await b.sendTo("still here?", a.addr);
   assertEquals(text((await pending)[0]), "still here?");
@@ -153,7 +153,7 @@ perFamily("refusals by ICMP harm nobody", async (hostname) => {
 perFamily("waiting recvFroms are served in order", async (hostname) => {
   await using ends = await twoSockets(hostname);
   const { a, b } = ends;
-  const waiting = [0, 1, 2, 3].map(() => heard(b));
+  const waiting = [0, 1, 2, 3].map(() => recvText(b));
   for (let i = 0; i < 4; i++) await a.sendTo(`${i}`, b.addr);
   assertEquals(await Promise.all(waiting), ["0", "1", "2", "3"]);
 });
@@ -165,7 +165,7 @@ perFamily("an aborted recvFrom loses nothing", async (hostname) => {
   const { signal } = controller;
   const reason = new Error("Enough");
   const aborted = b.recvFrom({ signal });
-  const next = heard(b);
+  const next = recvText(b);
   controller.abort(reason);
   assertEquals(await aborted.catch((error) => error), reason);
   await a.sendTo("for the next", b.addr);
@@ -173,7 +173,7 @@ perFamily("an aborted recvFrom loses nothing", async (hostname) => {
   await a.sendTo("kept", b.addr);
   const late = b.recvFrom({ signal });
   assertEquals(await late.catch((error) => error), reason);
-  assertEquals(await heard(b), "kept");
+  assertEquals(await recvText(b), "kept");
   // One that was served is not undone by a later abort.
   const after = new AbortController();
   const served = b.recvFrom({ signal: after.signal });
@@ -213,8 +213,9 @@ perFamily("close settles the sends under way", async (hostname) => {
   const results = await settled;
   for (const [i, result] of results.entries()) {
     // What was said to be sent was.
-    if (result.status === "fulfilled") assertEquals(await heard(b), `${i + 1}`);
-    else assertEquals(result.reason.code, "EBADF");
+    if (result.status === "fulfilled") {
+      assertEquals(await recvText(b), `${i + 1}`);
+    } else assertEquals(result.reason.code, "EBADF");
   }
   assertEquals(results[0].status, "fulfilled");
   await b.close();
@@ -246,7 +247,7 @@ perFamily("await using closes", async (hostname) => {
   await assertRejectsWith("EBADF", () => left.recvFrom());
 });
 
-/** Sends what nobody receives, until 50 were dropped; tells how many it took. */
+/** Sends until 50 datagrams were dropped; returns how many were sent. */
 async function flood(
   { a, b }: { a: DatagramSocket; b: DatagramSocket },
   data: Uint8Array,
@@ -267,7 +268,7 @@ async function flood(
   return sent;
 }
 
-/** Receives what waits, and tells how many that were. */
+/** Receives what waits; returns how many datagrams that were. */
 async function drain(
   { a, b }: { a: DatagramSocket; b: DatagramSocket },
   data: Uint8Array,

@@ -8,7 +8,7 @@ import {
   assertRejectsWith,
   untyped,
 } from "../support/assert.ts";
-import { heard } from "../support/udp.ts";
+import { recvText } from "../support/udp.ts";
 
 describe("wrong arguments", () => {
   for (
@@ -50,7 +50,7 @@ describe("wrong arguments", () => {
     const tcp = { transport: "tcp", port: 0 };
     await assertRejects(() => bind(untyped(tcp)), TypeError);
     await socket.sendTo("alive", socket.addr);
-    assertEquals(await heard(socket), "alive");
+    assertEquals(await recvText(socket), "alive");
   });
 });
 
@@ -66,7 +66,7 @@ describe("names and addresses", () => {
       const error = await assertRejectsWith("ENOTFOUND", send);
       assert(error.message.includes(hostname), error.message);
       await socket.sendTo("alive", socket.addr);
-      assertEquals(await heard(socket), "alive");
+      assertEquals(await recvText(socket), "alive");
     });
   }
   it("another machine's address is EADDRNOTAVAIL", async () => {
@@ -84,7 +84,7 @@ describe("names and addresses", () => {
     }
     await assertRejectsWith("EAFNOSUPPORT", () => six.sendTo("x", four.addr));
     await six.sendTo("alive", six.addr);
-    assertEquals(await heard(six), "alive");
+    assertEquals(await recvText(six), "alive");
   });
   it("localhost is bound, and sent to from anywhere", async () => {
     await using local = await bind({ hostname: "localhost", port: 0 });
@@ -93,7 +93,7 @@ describe("names and addresses", () => {
     for (const own of ["localhost", "::"]) {
       await using socket = await bind({ hostname: own, port: 0 });
       await socket.sendTo(own, { hostname: "localhost", port });
-      assertEquals(await heard(local), own);
+      assertEquals(await recvText(local), own);
     }
   });
   it("IPv6 may be written in brackets", async () => {
@@ -101,9 +101,9 @@ describe("names and addresses", () => {
     const { hostname, port } = socket.addr;
     assertEquals(hostname, "::1");
     await socket.sendTo("x", { hostname: "[::1]", port });
-    assertEquals(await heard(socket), "x");
+    assertEquals(await recvText(socket), "x");
   });
-  it("a socket on all addresses hears and answers both versions", async () => {
+  it("a socket on all addresses receives and answers both versions", async () => {
     await using all = await bind({ hostname: "::", port: 0 });
     const { port } = all.addr;
     for (const hostname of ["127.0.0.1", "::1"]) {

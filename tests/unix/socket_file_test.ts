@@ -42,13 +42,13 @@ async function assertServes(
 ): Promise<void> {
   await using client = await connect(at(pathOf(listener.addr)));
   await client.send("hello");
-  let heard = "";
+  let received = "";
   // A `removeStale` that knocked there left without a word.
-  while (heard === "") {
+  while (received === "") {
     await using server = await listener.accept();
-    heard = text(await server.recv());
+    received = text(await server.recv());
   }
-  assertEquals(heard, "hello");
+  assertEquals(received, "hello");
 }
 
 async function assertInUse(options: UnixListenOptions): Promise<void> {
@@ -56,7 +56,7 @@ async function assertInUse(options: UnixListenOptions): Promise<void> {
   assert(error.message.includes(`unix:${options.path}`), error.message);
 }
 
-/** A socket file whose server is gone. */
+/** A socket file that no server listens at any more. */
 async function stale(): Promise<string> {
   const path = pathOf();
   await output(python("socket.socket(socket.AF_UNIX).bind(args[0])", path));
@@ -242,7 +242,7 @@ for (const pending of [false, true]) {
       assert(!existsSync(await closing(unlinkSync)));
     });
 
-    it("leaves somebody else's file", options, async () => {
+    it("leaves another's file", options, async () => {
       const path = await closing((path) => {
         unlinkSync(path);
         writeFileSync(path, "precious");
@@ -250,7 +250,7 @@ for (const pending of [false, true]) {
       assertEquals(readFileSync(path, "utf8"), "precious");
     });
 
-    it("leaves somebody else's directory and link", options, async () => {
+    it("leaves another's directory and link", options, async () => {
       const directory = await closing((path) => {
         unlinkSync(path);
         mkdirSync(path);

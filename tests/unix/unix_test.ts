@@ -41,7 +41,7 @@ describe("connect", () => {
     assertEquals(readFileSync(file, "utf8"), "precious");
   });
 
-  it("to a server whose queue is full is EAGAIN", onLinux, async () => {
+  it("to a server with a full queue is EAGAIN", onLinux, async () => {
     const script = `
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(args[0])
@@ -91,7 +91,7 @@ s.recv(1)
     await using _client = start(python(script, path, peer));
     await using server = await listener.accept();
     assertEquals(text(await server.recv()), "hello");
-    if (onBun) console.log("Bun does not tell the path of a peer");
+    if (onBun) console.log("Bun does not report the path of a peer");
     assertEquals(server.remoteAddr, at(onBun ? "" : peer));
   });
 });

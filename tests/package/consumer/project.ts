@@ -76,7 +76,7 @@ export async function run(
   );
 }
 
-/** As `run`, on a machine that is new and reaches nobody. */
+/** As `run`, on a new machine without a network. */
 export function runAlone(
   where: string,
   ...command: string[]

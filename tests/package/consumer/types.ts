@@ -131,7 +131,7 @@ export async function mistakes(conn: Connection): Promise<void> {
   await connect({ transport: "unix", path: "/run/x.sock", tls: true });
   // @ts-expect-error: a certificate needs its key
   await serveEcho({ port: 0, tls: { cert: "" } });
-  // @ts-expect-error: to whom
+  // @ts-expect-error: no destination
   await (await bind({ port: 0 })).sendTo("hello");
   // @ts-expect-error: bytes or text
   await conn.send(1);
@@ -139,7 +139,7 @@ export async function mistakes(conn: Connection): Promise<void> {
   conn.bytesSent = 0;
 }
 
-/** Streams are the platform's, whoever declares them. */
+/** Streams are the platform's, by any declaration. */
 export async function streams(conn: Connection): Promise<string> {
   await conn.readable.pipeTo(conn.writable);
   return await new Response(conn.readable).text();
