@@ -114,9 +114,8 @@ async function sendToEnded(over: Transport): Promise<void> {
   await client.closeWrite();
   assertEquals(await server.recv(), null);
   const sent = server.send(data).then(() => server.closeWrite());
-  const received = recvAll(client);
-  await sent;
-  assertSameBytes(await received, data);
+  const [received] = await Promise.all([recvAll(client), sent]);
+  assertSameBytes(received, data);
 }
 
 /** On Deno a write of `node:net` that waits fails once the peer has ended. */
