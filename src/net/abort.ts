@@ -11,7 +11,7 @@ export function rejectOnAbort(
   promise.then(remove, remove);
 }
 
-/** Returns the rejection of a call whose signal is aborted or invalid. */
+/** Returns the rejection of a call with an aborted or invalid signal. */
 export function rejectIfAborted(
   signal: AbortSignal | undefined,
 ): Promise<never> | undefined {

@@ -34,7 +34,7 @@ export class SendQueue {
   readonly #errors: SendErrors;
   /** What the write under way has not taken yet. */
   #unsent: Uint8Array | null = null;
-  /** The send whose write is under way, unless its promise is the write's. */
+  /** The send that is being written, unless its promise is the write's. */
   #current: PromiseWithResolvers<void> | null = null;
   #sends: Fifo<QueuedSend> | null = null;
   #finished: Promise<void> | null = null;

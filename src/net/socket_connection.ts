@@ -183,7 +183,7 @@ export class SocketConnection implements Connection {
     };
   }
 
-  /** Receives the events for a connection, whose users must not find them. */
+  /** Receives a connection's events, which its users must not find on it. */
   static readonly #Events = class implements HandleEvents, SendErrors {
     readonly #connection: SocketConnection;
 

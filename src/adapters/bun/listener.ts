@@ -69,7 +69,7 @@ export class BunListener implements ListenerHandle, SocketEvents {
     socket.data = {
       onHandshake: (_, ok) => {
         this.#handshakes.remove(socket);
-        // Bun closes a client whose handshake failed.
+        // Bun closes the socket of a failed handshake.
         if (ok) this.#enqueue(socket);
       },
       onClose: () => this.#handshakes.remove(socket),

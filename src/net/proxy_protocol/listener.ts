@@ -18,7 +18,7 @@ export class ProxyListenerHandle implements ListenerHandle {
   readonly #inner: SocketListener;
   readonly #queue: AcceptQueue;
   readonly #isTrusted: (peer: Address) => boolean;
-  /** Connections whose header is under way. */
+  /** Connections with an incomplete header. */
   readonly #pending = new PendingHandshakes<SocketConnection>((connection) =>
     connection.close()
   );
