@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { bun, deno } from "./support/programs.ts";
 import process from "node:process";
 
-/** Folders whose tests run on each runtime. */
+/** Folders of tests that run on each runtime. */
 const IN_PROCESS = [
   "contract",
   "interop",

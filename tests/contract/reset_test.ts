@@ -19,7 +19,7 @@ const TOO_MUCH = pattern(32 * 1024 * 1024);
 
 const unixResets = !notLinux();
 
-/** Tests it on every transport whose peer can reset. */
+/** Tests it on every transport with a peer that can reset. */
 function testReset(
   behaviour: string,
   test: (transport: Transport) => Promise<void>,
@@ -37,7 +37,7 @@ cut(s)
 print("cut", flush=True)
 `;
 
-/** A connection whose peer is ready to cut it. */
+/** A connection, with a peer that is ready to cut it. */
 async function toBeCut(
   transport: Transport,
 ): Promise<
