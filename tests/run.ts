@@ -1,11 +1,12 @@
-// Runs the suite, in two lanes beside each other: what runs in the process of
-// each runtime, and what starts processes of both, which needs no repetition.
+// Runs the suite in three lanes beside each other: what runs in the process of
+// each runtime, and two of tests that start processes of both runtimes, which
+// needs no repetition. Such a lane mostly waits for its processes.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { bun, deno } from "./support/programs.ts";
 import process from "node:process";
 
-/** Folders whose tests run on each runtime. */
+/** Folders of tests that run on each runtime. */
 const IN_PROCESS = [
   "contract",
   "interop",
@@ -15,6 +16,9 @@ const IN_PROCESS = [
   "udp",
   "unix",
 ].map((name) => `tests/${name}/`);
+
+/** The examples and servers as processes. */
+const END_TO_END = "tests/e2e/";
 
 /** Tests of the command line that start nothing. */
 const IN_PROCESS_FILES = ["tests/cli/stream_checker_test.ts"];
@@ -50,8 +54,10 @@ async function lane(commands: string[][], live: boolean): Promise<Outcome[]> {
 }
 
 const filters = [...IN_PROCESS, ...IN_PROCESS_FILES];
+const ignored = [...IN_PROCESS, END_TO_END].join();
 const lanes = await Promise.all([
-  lane([[...denoTest, "--doc", `--ignore=${IN_PROCESS.join()}`]], true),
+  lane([[...denoTest, "--doc", `--ignore=${ignored}`]], true),
+  lane([[...denoTest, END_TO_END]], false),
   lane([[...denoTest, ...IN_PROCESS], [bunCommand, "test", ...filters]], false),
 ]);
 for (const { status, output } of lanes.flat()) {

@@ -1,4 +1,4 @@
-// What `pipeTo` and the web streams promise.
+// What `pipeTo` promises.
 import { testContract } from "../support/adapters.ts";
 import {
   assert,
@@ -6,12 +6,15 @@ import {
   assertRejectsWith,
   assertSameBytes,
 } from "../support/assert.ts";
-import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
+import {
+  pattern,
+  recvAll,
+  recvExactly,
+  text,
+  TOO_MUCH,
+} from "../support/bytes.ts";
 import { pair } from "../support/transports.ts";
 import { stalled, until } from "../support/wait.ts";
-
-/** More than the kernel's buffers take while the peer does not read. */
-const TOO_MUCH = 32 << 20;
 
 testContract(
   "pipeTo relays to the end, both ways, and ends the other",
@@ -169,48 +172,4 @@ testContract("close during pipeTo rejects it with EBADF", async (over) => {
   const piped = ends.server.pipeTo(ends.server).catch(({ code }) => code);
   await ends.server.close();
   assertEquals(await piped, "EBADF");
-});
-
-testContract(
-  "readable and writable carry the same bytes",
-  async (over) => {
-    await using ends = await pair(over);
-    const { client, server } = ends;
-    const data = pattern(5_000_000);
-    const echoed = server.readable.pipeTo(server.writable);
-    const sent = new Blob([data]).stream().pipeTo(client.writable);
-    const got = new Uint8Array(
-      await new Response(client.readable).arrayBuffer(),
-    );
-    assertSameBytes(got, data);
-    await Promise.all([echoed, sent]);
-  },
-);
-
-testContract("readable reads when asked, not ahead", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  const reader = server.readable.getReader();
-  await client.send("one");
-  reader.releaseLock();
-  // No read is pending, so `recv` may receive.
-  assertEquals(text(await server.recv()), "one");
-});
-
-testContract("cancelling readable leaves sending alone", async (over) => {
-  await using ends = await pair(over);
-  const { client, server } = ends;
-  const reader = server.readable.getReader();
-  const reading = reader.read();
-  await reader.cancel("not interested");
-  assertEquals((await reading).done, true);
-  await server.send("bye");
-  await server.closeWrite();
-  assertEquals(text(await recvAll(client)), "bye");
-});
-
-testContract("aborting writable closes the connection", async (over) => {
-  await using ends = await pair(over);
-  await ends.client.writable.abort("enough");
-  await assertRejectsWith("EBADF", () => ends.client.recv());
 });

@@ -234,3 +234,22 @@ testContract("counters show what was received and sent", async (over) => {
   assertEquals(server.bytesReceived, 1002);
   assertEquals([client.bytesReceived, server.bytesSent], [0, 0]);
 });
+
+testContract(
+  "a late abort takes nothing from the next recv",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const stop = new AbortController();
+    await client.send("first");
+    const first = server.recv(5, { signal: stop.signal });
+    const second = first.then(() => {
+      const next = server.recv(6);
+      stop.abort();
+      return next;
+    });
+    assertEquals(text(await first), "first");
+    await client.send("second");
+    assertEquals(text(await second), "second");
+  },
+);

@@ -1,9 +1,16 @@
 // Peers that reset their connection, at every stage of its life.
-import { type Connection, type Listener, SocketError } from "../../mod.ts";
+import { describe, it } from "node:test";
+import {
+  type Connection,
+  listen,
+  type Listener,
+  SocketError,
+} from "../../mod.ts";
 import { testContract } from "../support/adapters.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import { pattern, recvExactly, text } from "../support/bytes.ts";
 import { notLinux } from "../support/platform.ts";
+import { output, python, start } from "../support/programs.ts";
 import { resetNow, startCutter } from "../support/raw_peer.ts";
 import { pair, type Transport } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
@@ -12,7 +19,7 @@ const TOO_MUCH = pattern(32 * 1024 * 1024);
 
 const unixResets = !notLinux();
 
-/** Tests it on every transport whose peer can reset. */
+/** Tests it on every transport with a peer that can reset. */
 function testReset(
   behaviour: string,
   test: (transport: Transport) => Promise<void>,
@@ -30,7 +37,7 @@ cut(s)
 print("cut", flush=True)
 `;
 
-/** A connection whose peer is ready to cut it. */
+/** A connection, with a peer that is ready to cut it. */
 async function toBeCut(
   transport: Transport,
 ): Promise<
@@ -226,3 +233,44 @@ while True:
     }
   },
 );
+
+const RESET = `
+s = socket.create_connection((args[0], int(args[1])))
+s.sendall(args[2].encode())
+s.recv(1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()
+`;
+
+describe("a peer that resets", () => {
+  it(
+    "is ECONNRESET for recv, pipeTo and then send",
+    { timeout: 30_000 },
+    async () => {
+      await using listener = await listen({ port: 0 });
+      for (const receive of ["recv", "pipeTo"]) {
+        await using _peer = start(
+          python(RESET, "127.0.0.1", listener.addr.port, ""),
+        );
+        await using conn = await listener.accept();
+        const code = (receive === "recv" ? conn.recv() : conn.pipeTo(conn))
+          .catch((error) => error);
+        await conn.send("!");
+        const error = await code;
+        assert(error instanceof SocketError);
+        assertEquals(error.code, "ECONNRESET");
+        await assertRejectsWith("ECONNRESET", () => conn.recv());
+        await assertRejectsWith("ECONNRESET", () => conn.send("x"));
+      }
+    },
+  );
+  it("does not take what it sent before", { timeout: 30_000 }, async () => {
+    await using listener = await listen({ port: 0 });
+    const gone = output(python(RESET, "127.0.0.1", listener.addr.port, "last"));
+    await using conn = await listener.accept();
+    await conn.send("!");
+    await gone;
+    assertEquals(text(await conn.recv()), "last");
+    await assertRejectsWith("ECONNRESET", () => conn.recv());
+  });
+});

@@ -1,4 +1,4 @@
-// A server whose process has no descriptor left: it neither dies nor spins,
+// A server in a process without descriptors: it neither dies nor spins,
 // and serves again as soon as some come free.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// The memory of servers whose peers never read, or never stop sending.
+// The memory of servers with peers that never read, or never stop sending.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
 import { pattern } from "../support/bytes.ts";

@@ -67,7 +67,7 @@ testEachTransport("200 silent clients delay no other", async (transport) => {
   const silent = await Promise.all(
     Array.from({ length: COUNT }, () => transport.connect(server.addr)),
   );
-  await until(() => server.stats().active === COUNT);
+  await until(() => server.stats().accepted === COUNT);
   await using client = await transport.connect(server.addr);
   await exchange(client, "hello");
   await client.close();

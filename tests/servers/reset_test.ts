@@ -1,4 +1,4 @@
-// Servers whose clients reset their connections.
+// Servers with clients that reset their connections.
 import {
   type Connection,
   type Handler,
@@ -23,7 +23,7 @@ const resettable = notLinux()
   ? transports.filter(({ name }) => name !== "Unix")
   : transports;
 
-/** Tests it on every transport whose peer can reset. */
+/** Tests it on every transport with a peer that can reset. */
 function testReset(
   behaviour: string,
   test: (transport: Transport) => Promise<void>,

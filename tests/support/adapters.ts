@@ -36,6 +36,16 @@ const everywhere: Transport[] = adapters.flatMap((adapter) =>
   })
 );
 
+/**
+ * Whether sending goes on after the peer has ended. On Deno, `node:net` fails a
+ * write with EPIPE then; close_write_test.ts shows when that is fixed.
+ */
+export function canSendToEnded({ title }: Transport): boolean {
+  const can = !("Deno" in globalThis && title.startsWith("node:net"));
+  if (!can) console.log(`Skipped on ${title}: sends after the peer's end`);
+  return can;
+}
+
 /** Tests a behaviour of the contract on every transport of every adapter. */
 export function testContract(
   behaviour: string,

@@ -1,6 +1,9 @@
 // Bytes to send, and how to receive and read them.
 import type { Connection } from "../../mod.ts";
 
+/** More bytes than the kernel's buffers take while the peer does not read. */
+export const TOO_MUCH = 32 << 20;
+
 /** Receives until the peer ends. */
 export async function recvAll(
   conn: Connection,

@@ -113,7 +113,7 @@ function interpreter(): string {
 
 /**
  * Runs a Python program that has `socket` and its arguments at hand, and
- * nothing but the standard library, whose import is fast.
+ * only the standard library, which is fast to import.
  */
 export function python(script: string, ...args: (string | number)[]): string[] {
   const prelude = "import socket, struct, sys, threading\n" +

@@ -1,0 +1,67 @@
+// What `closeWrite` promises: an end of one side only.
+import { once } from "node:events";
+import { type AddressInfo, createConnection, createServer } from "node:net";
+import { it } from "node:test";
+import { canSendToEnded, testContract } from "../support/adapters.ts";
+import {
+  assertEquals,
+  assertRejectsWith,
+  assertSameBytes,
+} from "../support/assert.ts";
+import { pattern, recvAll, text, TOO_MUCH } from "../support/bytes.ts";
+import { pair } from "../support/transports.ts";
+
+testContract(
+  "closeWrite ends this side after the queued sends",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const sent = [client.send(pattern(TOO_MUCH)), client.closeWrite()];
+    sent.push(client.closeWrite());
+    assertEquals((await recvAll(server)).length, TOO_MUCH);
+    await Promise.all(sent);
+    await server.send("still here");
+    await server.closeWrite();
+    assertEquals(text(await recvAll(client)), "still here");
+  },
+);
+
+testContract("send after closeWrite is EPIPE", async (over) => {
+  await using ends = await pair(over);
+  await ends.client.closeWrite();
+  await assertRejectsWith("EPIPE", () => ends.client.send("late"));
+  assertEquals(await ends.server.recv(), null);
+});
+
+testContract(
+  "a peer that ended can still be sent everything",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const data = pattern(8 << 20);
+    await client.closeWrite();
+    assertEquals(await server.recv(), null);
+    const sent = server.send(data).then(() => server.closeWrite());
+    assertSameBytes(await recvAll(client), data);
+    await sent;
+  },
+  canSendToEnded,
+);
+
+if ("Deno" in globalThis) {
+  it("node:net on Deno fails a write after the peer's end", async () => {
+    const server = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const client = createConnection({ port, allowHalfOpen: true });
+    const [socket] = await once(server, "connection");
+    client.pause().end();
+    await once(socket.resume(), "end");
+    // Once this is no error, `canSendToEnded` can go.
+    socket.write(pattern(TOO_MUCH));
+    const [error] = await once(socket, "error");
+    assertEquals(error.code, "EPIPE");
+    client.destroy();
+    server.close();
+  });
+}

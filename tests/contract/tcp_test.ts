@@ -1,0 +1,54 @@
+// What TCP connections have set: TCP_NODELAY, and keepAlive where asked.
+import { existsSync, readFileSync } from "node:fs";
+import { it } from "node:test";
+import { type Address, connect, listen } from "../../mod.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { portOf } from "../support/transports.ts";
+
+it("TCP_NODELAY is on: small writes do not wait for each other", {
+  timeout: 30_000,
+}, async () => {
+  await using listener = await listen({ port: 0 });
+  const { port } = listener.addr;
+  await using client = await connect({ port });
+  await using server = await listener.accept();
+  const started = performance.now();
+  for (let i = 0; i < 20; i++) {
+    // With Nagle's algorithm the second write waits 40 ms for the answer to
+    // the first.
+    await client.send("a");
+    await client.send("b");
+    for (let n = 0; n < 2;) n += (await server.recv())?.length ?? 2;
+    await server.send("c");
+    await server.send("d");
+    for (let n = 0; n < 2;) n += (await client.recv())?.length ?? 2;
+  }
+  const took = performance.now() - started;
+  assert(took < 400, `${took} ms for 20 rounds`);
+});
+
+const TCP_TABLE = "/proc/net/tcp";
+const skip = existsSync(TCP_TABLE) ? false : `There is no ${TCP_TABLE}`;
+
+it("keepAlive sets the probe's timer on both sides", { skip }, async () => {
+  for (const keepAlive of [true, false]) {
+    await using listener = await listen({ port: 0, keepAlive });
+    const { port } = listener.addr;
+    await using client = await connect({ port, keepAlive });
+    await using server = await listener.accept();
+    for (const { localAddr, remoteAddr } of [client, server]) {
+      assertEquals(probes(localAddr, remoteAddr), keepAlive);
+    }
+  }
+});
+
+/** Whether the kernel runs a keep-alive timer, number 2, for the connection. */
+function probes(local: Address, remote: Address): boolean {
+  const [from, to] = [local, remote].map((address) =>
+    `0100007F:${portOf(address).toString(16).toUpperCase().padStart(4, "0")}`
+  );
+  const row = readFileSync(TCP_TABLE, "utf8").split("\n")
+    .find((line) => line.includes(`${from} ${to}`));
+  if (row === undefined) throw new Error(`No connection ${from} ${to}`);
+  return row.trim().split(/\s+/)[5].startsWith("02:");
+}
