@@ -1,10 +1,10 @@
-// Runs the suite in three lanes beside each other: what runs in the process of
-// each runtime, and two of tests that start processes of both runtimes, which
-// needs no repetition. Such a lane mostly waits for its processes.
+// Runs the suite by four commands beside each other: what runs in the process
+// of each runtime, and what starts processes of both, which needs no
+// repetition and mostly waits. Types are checked by `deno task check`.
 import { spawn } from "node:child_process";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bun, deno } from "./support/programs.ts";
-import process from "node:process";
 
 /** Folders of tests that run on each runtime. */
 const IN_PROCESS = [
@@ -28,39 +28,35 @@ const [denoCommand] = deno.command;
 const [bunCommand] = bun.command;
 const denoTest = [denoCommand, "test", "-A"];
 
+const commands = [
+  // The rest, with the examples in the documentation.
+  [...denoTest, "--doc", `--ignore=${[...IN_PROCESS, END_TO_END].join()}`],
+  [...denoTest, "--no-check", END_TO_END],
+  [...denoTest, "--no-check", ...IN_PROCESS],
+  [bunCommand, "test", ...IN_PROCESS, ...IN_PROCESS_FILES],
+];
+
 interface Outcome {
   status: number;
-  /** Empty where it was printed meanwhile. */
   output: Uint8Array[];
 }
 
-function run([name, ...args]: string[], live: boolean): Promise<Outcome> {
+function run([name, ...args]: string[]): Promise<Outcome> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-  const to = live ? "inherit" : "pipe";
-  const child = spawn(name, args, { cwd: root, stdio: ["ignore", to, to] });
+  const child = spawn(name, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const output: Uint8Array[] = [];
-  child.stdout?.on("data", (data) => output.push(data));
-  child.stderr?.on("data", (data) => output.push(data));
+  child.stdout.on("data", (data) => output.push(data));
+  child.stderr.on("data", (data) => output.push(data));
   child.on("error", reject);
   child.on("close", (status) => resolve({ status: status ?? 1, output }));
   return promise;
 }
 
-/** Runs commands one after the other, whether they fail or not. */
-async function lane(commands: string[][], live: boolean): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (const command of commands) outcomes.push(await run(command, live));
-  return outcomes;
-}
-
-const filters = [...IN_PROCESS, ...IN_PROCESS_FILES];
-const ignored = [...IN_PROCESS, END_TO_END].join();
-const lanes = await Promise.all([
-  lane([[...denoTest, "--doc", `--ignore=${ignored}`]], true),
-  lane([[...denoTest, END_TO_END]], false),
-  lane([[...denoTest, ...IN_PROCESS], [bunCommand, "test", ...filters]], false),
-]);
-for (const { status, output } of lanes.flat()) {
+for (const running of commands.map(run)) {
+  const { status, output } = await running;
   for (const data of output) process.stdout.write(data);
   if (status !== 0) process.exitCode = 1;
 }
