@@ -22,7 +22,7 @@ export class DatagramQueue {
   /** Adds a datagram; the array is not used otherwise. */
   put(data: Uint8Array<ArrayBuffer>, hostname: string, port: number): void {
     const { waiting } = this;
-    if (waiting.isFull) this.dropped++;
-    else waiting.put([data, { transport: "udp", hostname, port }]);
+    const queued = waiting.put([data, { transport: "udp", hostname, port }]);
+    if (!queued && !waiting.isClosed) this.dropped++;
   }
 }

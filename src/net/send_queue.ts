@@ -30,6 +30,8 @@ export const DONE: Promise<void> = Promise.resolve();
 /** The sending side of a connection: whole sends, in order, then the FIN. */
 export class SendQueue {
   bytesSent = 0;
+  /** Whether sends are taken: not after the FIN, a failure or a close. */
+  #isOpen = true;
   readonly #handle: Handle;
   readonly #errors: SendErrors;
   /** What the write under way has not taken yet. */
@@ -52,12 +54,16 @@ export class SendQueue {
 
   /** Sends all of it; returns no promise if the handle took it at once. */
   send(data: Uint8Array): Promise<void> | void {
-    const failure = this.#errors.sendFailure();
-    if (failure !== null) return Promise.reject(failure);
-    if (this.#finished !== null) {
-      return Promise.reject(this.#errors.endedError());
+    if (!this.#isOpen) {
+      const failure = this.#errors.sendFailure() ?? this.#errors.endedError();
+      return Promise.reject(failure);
     }
-    return this.isWriting ? this.#enqueue(data) : this.#write(data);
+    if (this.isWriting) return this.#enqueue(data);
+    try {
+      return this.#write(data);
+    } catch (error) {
+      return Promise.reject(this.#errors.sendError(error));
+    }
   }
 
   /** Waits for the sends so far; returns no promise if there are none. */
@@ -67,13 +73,20 @@ export class SendQueue {
 
   /** Sends the FIN behind them. */
   end(): Promise<void> {
+    this.#isOpen = false;
     return this.#finished ??= this.isWriting
       ? this.#enqueue(null)
       : this.#shutdown();
   }
 
+  /** Takes no more sends; those that wait fail at their turn. */
+  fail(): void {
+    this.#isOpen = false;
+  }
+
   /** Rejects every send that waits; the connection is closed. */
   close(): void {
+    this.#isOpen = false;
     this.#current?.reject(this.#errors.sendFailure());
     for (const send of this.#sends?.clear() ?? []) {
       send.reject(this.#errors.sendFailure());
@@ -99,29 +112,17 @@ export class SendQueue {
     return send.promise;
   }
 
-  /** Starts a write; none is under way. */
+  /** Starts a write; none is under way. Throws what the handle throws. */
   #write(data: Uint8Array): Promise<void> | void {
     if (data.length === 0) return;
-    this.#unsent = data;
-    try {
-      return this.#writeOn(data);
-    } catch (error) {
-      this.#unsent = null;
-      return Promise.reject(this.#errors.sendError(error));
-    }
-  }
-
-  #writeOn(data: Uint8Array): Promise<void> | void {
     const taken = this.#handle.write(data);
     if (typeof taken !== "number") {
+      this.#unsent = data;
       const after = this.#afterWrite ??= this.#makeAfterWrite();
       return taken.then(after.taken, after.failed);
     }
     this.bytesSent += taken;
-    if (taken === data.length) {
-      this.#unsent = null;
-      return;
-    }
+    if (taken === data.length) return;
     this.#unsent = data.subarray(taken);
     return (this.#current ??= Promise.withResolvers<void>()).promise;
   }
@@ -142,8 +143,10 @@ export class SendQueue {
 
   /** Writes the rest of a write that took a part. */
   #continue(): Promise<void> | void {
+    const data = this.#unsent!;
+    this.#unsent = null;
     try {
-      const written = this.#writeOn(this.#unsent!);
+      const written = this.#write(data);
       if (this.isWriting) return written;
     } catch (error) {
       return this.#writeDone(error);
@@ -179,10 +182,14 @@ export class SendQueue {
   #writeQueued(send: QueuedSend, data: Uint8Array): void {
     // `#writeDone` resolves it, so that sends resolve in their order.
     this.#current = send;
-    const written = this.#write(data);
-    if (this.isWriting) return;
+    try {
+      this.#write(data);
+      if (this.isWriting) return;
+      send.resolve();
+    } catch (error) {
+      send.reject(this.#errors.sendError(error));
+    }
     this.#current = null;
-    send.resolve(written);
   }
 
   async #shutdown(): Promise<void> {

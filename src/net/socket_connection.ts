@@ -238,12 +238,13 @@ export class SocketConnection implements Connection {
 
   #onData(chunk: Bytes): void {
     const receiver = this.#receiver;
+    const pipe = this.#pipe;
     if (receiver !== null) {
       this.#receiver = null;
       this.#handle.readStop();
       receiver.resolve(this.#receive(this.#own(chunk)));
-    } else if (this.#pipe?.isReading) {
-      this.#pipeChunk(this.#pipe, chunk);
+    } else if (pipe !== null && pipe.isReading) {
+      this.#pipeChunk(pipe, chunk);
     } else if (!this.#closed) {
       // It was read before reading could stop: kept for the next call.
       this.#handle.readStop();
@@ -307,6 +308,7 @@ export class SocketConnection implements Connection {
   #fail(error: unknown): void {
     if (this.#closed) return;
     this.#failure ??= toSocketError(error, this.#call("receive"));
+    this.#sending.fail();
     this.#rejectReceive(this.#failure);
   }
 

@@ -8,7 +8,7 @@ import { Fifo } from "./fifo.ts";
 export class WaitQueue<T> {
   readonly #items = new Fifo<T>();
   /** Calls that wait, the oldest first. */
-  readonly #waiting = new Set<PromiseWithResolvers<T>>();
+  #waiting: PromiseWithResolvers<T>[] = [];
   readonly #capacity: number;
   readonly #sizeOf: (item: T) => number;
   #size = 0;
@@ -25,7 +25,7 @@ export class WaitQueue<T> {
 
   /** Whether a call waits for an item. */
   get isWanted(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting.length > 0;
   }
 
   /** Whether `put` would refuse an item because of the capacity. */
@@ -39,12 +39,12 @@ export class WaitQueue<T> {
 
   /** Adds an item, unless the queue is full or closed; returns whether it did. */
   put(item: T): boolean {
-    if (this.isClosed || this.isFull) return false;
-    for (const call of this.#waiting) {
-      this.#waiting.delete(call);
+    const call = this.#waiting.shift();
+    if (call !== undefined) {
       call.resolve(item);
       return true;
     }
+    if (this.isClosed || this.isFull) return false;
     this.#items.push(item);
     this.#size += this.#sizeOf(item);
     return true;
@@ -63,10 +63,10 @@ export class WaitQueue<T> {
       return Promise.resolve(item);
     }
     const call = Promise.withResolvers<T>();
-    this.#waiting.add(call);
+    this.#waiting.push(call);
     if (signal !== undefined) {
       rejectOnAbort(signal, call.promise, () => {
-        this.#waiting.delete(call);
+        this.#waiting = this.#waiting.filter((other) => other !== call);
         call.reject(signal.reason);
       });
     }
@@ -91,8 +91,7 @@ export class WaitQueue<T> {
   /** Rejects every `take`, waiting or later; returns what was not taken. */
   close(reason: Error): T[] {
     this.#closeReason ??= reason;
-    for (const call of this.#waiting) call.reject(this.#closeReason);
-    this.#waiting.clear();
+    for (const call of this.#waiting.splice(0)) call.reject(this.#closeReason);
     return this.#items.clear();
   }
 }
