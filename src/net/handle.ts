@@ -2,7 +2,10 @@
 export interface HandleEvents {
   /** Whether a write is under way that has not taken everything yet. */
   readonly isWriting: boolean;
-  /** Bytes were read. They belong to the connection, see `Handle.detach`. */
+  /**
+   * Bytes were read. They are the connection's to keep; of a handle with
+   * `detach`, only until the next `readStart`, unless `detach` is called.
+   */
   onData(chunk: Uint8Array<ArrayBuffer>): void;
   /** The peer sent its FIN, or on TLS its close_notify. */
   onEnd(): void;
@@ -10,7 +13,11 @@ export interface HandleEvents {
   onError(error: unknown): void;
   /** There is room again after a write that took a part only. */
   onDrain(): void;
-  /** The socket is closed: both directions have ended, or it failed. */
+  /**
+   * The socket is closed: both directions have ended, or it failed. It implies
+   * `onEnd`, or `onError` with an error other than EPIPE. A handle without
+   * such an event need not call it. After `Handle.close` no event counts.
+   */
   onClose(error?: Error & { code?: string }): void;
 }
 
@@ -27,8 +34,8 @@ export interface Handle {
    */
   readStart(maxBytes: number): void;
   /**
-   * Leaves further bytes to the kernel, which holds the peer back. What a read
-   * under way still gets is reported, so no byte is lost.
+   * Leaves further bytes to the kernel, which holds the peer back. A chunk that
+   * is already on its way is reported, so no byte is lost.
    */
   readStop(): void;
   /**

@@ -1,12 +1,12 @@
-/** How long a handshake may take, in milliseconds. */
+/** Milliseconds for a handshake. */
 const DEADLINE = 10_000;
 
-/** How many may be pending at once. */
+/** Handshakes pending at once. */
 const LIMIT = 511;
 
 /**
  * Connections with an unfinished TLS handshake or PROXY header: 10 s each;
- * beyond 511 the oldest is closed. So silent clients shut out no other.
+ * beyond 511 the oldest is closed, so silent clients cannot shut out others.
  */
 export class PendingHandshakes<T> {
   readonly #timers = new Map<T, ReturnType<typeof setTimeout>>();

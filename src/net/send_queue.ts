@@ -17,7 +17,7 @@ interface QueuedSend extends PromiseWithResolvers<void> {
   readonly data: Uint8Array | null;
 }
 
-/** What follows a write that returned a promise. */
+/** The callbacks of a write that returned a promise. */
 interface AfterWrite {
   readonly taken: (length: number) => Promise<void> | void;
   readonly failed: (error: unknown) => void;
@@ -143,6 +143,8 @@ export class SendQueue {
 
   /** Writes the rest of a write that took a part. */
   #continue(): Promise<void> | void {
+    const failure = this.#errors.sendFailure();
+    if (failure !== null) return this.#writeDone(failure);
     const data = this.#unsent!;
     this.#unsent = null;
     try {
@@ -154,7 +156,10 @@ export class SendQueue {
     this.#writeDone();
   }
 
-  /** Settles the write under way and starts the next one. */
+  /**
+   * Settles the write under way and starts the next one. Throws the failure of
+   * a write that is a promise itself, which then rejects.
+   */
   #writeDone(error?: unknown): void {
     const failure = error === undefined
       ? undefined
@@ -164,7 +169,6 @@ export class SendQueue {
     if (failure === undefined) send?.resolve();
     else send?.reject(failure);
     this.#sendNext();
-    // Without a send of its own, the promise of the write is the caller's.
     if (send === null && failure !== undefined) throw failure;
   }
 

@@ -30,13 +30,13 @@ interface Pipe {
   readonly preventClose: boolean;
   /** Whether chunks go to the destination as they come. */
   isReading: boolean;
-  /** What follows a chunk that took time: made once, not once per chunk. */
+  /** The callbacks of a chunk that took time: made once, not per chunk. */
   afterChunk: { sent: () => void; failed: (error: unknown) => void } | null;
 }
 
 /** The most that a pipe reads at once. */
 const PIPE_BYTES = 262_144;
-/** Up to here to copy is cheaper than to read into a new buffer. */
+/** Chunks up to this size are copied: cheaper than a new read buffer. */
 const COPIED_BYTES = 1024;
 
 /**
@@ -252,7 +252,10 @@ export class SocketConnection implements Connection {
     }
   }
 
-  /** Copies a chunk, unless it fills most of its buffer and may take it along. */
+  /**
+   * Returns a chunk that the caller may keep: a copy, or the chunk with its
+   * buffer where it fills half of it or more.
+   */
   #own(chunk: Bytes): Bytes {
     const handle = this.#handle;
     if (handle.detach === undefined) return chunk;

@@ -12,7 +12,7 @@ export function readableOf(
       else controller.enqueue(data);
     },
     cancel(reason) {
-      // The sending side lives on; only the connection's own end ends it.
+      // Only stops receiving: the connection stays open for sending.
       cancelled.abort(reason);
     },
   }, { highWaterMark: 0 });

@@ -1,3 +1,4 @@
+import { isWildcard } from "../net/address.ts";
 import type { NetAddress } from "../socket.ts";
 
 /**
@@ -51,7 +52,7 @@ export function loopGuard(
   { lowestPort = 1024, burst = 10_000, rate = 1000 }: LoopGuardOptions,
 ): (peer: NetAddress<"udp">) => boolean {
   const allowances = new Map<string, Allowance>();
-  const wildcard = own.hostname === "0.0.0.0" || own.hostname === "::";
+  const wildcard = isWildcard(own.hostname);
 
   const isSafe = ({ hostname, port }: NetAddress<"udp">) =>
     port >= lowestPort &&

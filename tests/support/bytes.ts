@@ -45,6 +45,15 @@ export function text(data: Uint8Array | null): string {
 
 /** Bytes without a short period, so that a loss, a repetition or a swap shows. */
 export function pattern(length: number, seed = 1): Uint8Array<ArrayBuffer> {
+  if (seed !== 1) return generate(length, seed);
+  // Made once, for it takes a second of time for 32 MiB.
+  if (made.length < length) made = generate(length, seed);
+  return made.slice(0, length);
+}
+
+let made = new Uint8Array(0);
+
+function generate(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4));
   let state = seed >>> 0 || 1;
   for (let i = 0; i < words.length; i++) {

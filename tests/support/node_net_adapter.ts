@@ -105,8 +105,10 @@ class NodeListenerHandle implements ListenerHandle {
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#server.close();
+    // The socket is closed at once, the handle in the next turn.
+    await new Promise((resolve) => setTimeout(resolve));
   }
 }
 
@@ -123,10 +125,12 @@ function peerGone(code: "EPIPE" | "ECONNRESET"): Error {
   return withErrorCode(new Error("The peer is gone"), code);
 }
 
-/** What an adapter cannot do is refused, and never ignored. */
-function refuseTls(options: CheckedListen | CheckedConnect): void {
-  if (options.transport === "tcp" && options.tls !== undefined) {
-    throw socketError("ENOTSUP", "Cannot use TLS", undefined, "use plain TCP");
+/** Refuses what this adapter cannot do: an option is never ignored. */
+function refuseOptions(options: CheckedListen | CheckedConnect): void {
+  const unsupported = ["tls", "keepAlive", "reusePort", "mode", "removeStale"];
+  for (const name of unsupported) {
+    if (Reflect.get(options, name) === undefined) continue;
+    throw socketError("ENOTSUP", `Cannot use ${name}`, undefined, "omit it");
   }
 }
 
@@ -134,7 +138,7 @@ export const nodeNet: Adapter = {
   isCurrent: true,
 
   async listen(options, queue) {
-    refuseTls(options);
+    refuseOptions(options);
     const server = createServer({
       allowHalfOpen: true,
       noDelay: true,
@@ -155,7 +159,7 @@ export const nodeNet: Adapter = {
   },
 
   async connect(options) {
-    refuseTls(options);
+    refuseOptions(options);
     const { signal } = options;
     const socket = connect({
       allowHalfOpen: true,
@@ -164,7 +168,12 @@ export const nodeNet: Adapter = {
         ? { path: options.path }
         : { host: options.hostname, port: options.port }),
     });
-    await once(socket, "connect", { signal });
+    try {
+      await once(socket, "connect", { signal });
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
     return options.transport === "unix"
       ? new SocketConnection(
         new NodeHandle(socket),

@@ -14,7 +14,7 @@ export class BunHandle implements Handle, SocketEvents {
   /** Whether a write failed with a reset; Bun reports it nowhere else. */
   #wasReset = false;
 
-  /** @param isUnix Whether a broken pipe may be the peer's orderly close. */
+  /** @param isUnix On a Unix socket, a -1 may be the peer's orderly close. */
   constructor(socket: BunSocket, isSecure: boolean, isUnix: boolean) {
     this.#socket = socket;
     this.#isSecure = isSecure;
@@ -87,8 +87,9 @@ export class BunHandle implements Handle, SocketEvents {
   }
 
   onClose(error?: BunError): void {
-    if (error === undefined || error.code === "EPIPE") this.onEnd();
-    this.events!.onClose(error);
+    const isOrderly = error === undefined || error.code === "EPIPE";
+    const wasCut = isOrderly && this.#wasReset && !this.#hasEnded;
+    this.events!.onClose(wasCut ? peerGone("ECONNRESET") : error);
   }
 }
 

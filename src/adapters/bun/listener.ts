@@ -17,7 +17,7 @@ import {
 import { isReset, socketOptions, toConnection } from "./socket.ts";
 import { serverTlsOptions } from "./tls.ts";
 
-/** A listener of Bun, which accepts by itself: what waits, waits here, unread. */
+/** Bun accepts by itself, so connections wait in the queue, unread. */
 export class BunListener implements ListenerHandle, SocketEvents {
   readonly addr: Address;
   readonly #server: BunServer;

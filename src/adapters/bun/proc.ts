@@ -1,4 +1,4 @@
-// What Linux reports and Bun does not.
+// Facts that Bun does not report, read from Linux.
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 
 /**

@@ -28,7 +28,10 @@ const handlers = {
   error: (socket: BunSocket, error: BunError) => socket.data.onError?.(error),
 };
 
-/** The options that every socket needs, and where it listens or connects. */
+/**
+ * Returns the options of every socket, with its address. `TCP_NODELAY` is
+ * Bun's default.
+ */
 export function socketOptions(options: CheckedListen | CheckedConnect): object {
   return {
     ...(options.transport === "unix"

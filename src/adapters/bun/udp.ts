@@ -1,9 +1,10 @@
 import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
+import { withErrorCode } from "../../net/socket_error.ts";
 import type { NetAddress } from "../../socket.ts";
 import { Bun, type BunUdpSocket } from "./api.ts";
 
-/** What an ICMP message about an earlier datagram leaves for the next call. */
+/** Errors that an ICMP message about an earlier datagram leaves behind. */
 const LEFT_BY_ICMP = [
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -110,9 +111,10 @@ class BunDatagramHandle implements DatagramHandle {
         if (attempt <= 3 && LEFT_BY_ICMP.includes(code)) continue;
         // Digits and dots, or colons, but no address.
         if (code !== "ERR_INVALID_ARG_TYPE") throw error;
-        throw Object.assign(new Error("Invalid address", { cause: error }), {
-          code: "ENOTFOUND",
-        });
+        throw withErrorCode(
+          new Error("Invalid address", { cause: error }),
+          "ENOTFOUND",
+        );
       }
     }
   }

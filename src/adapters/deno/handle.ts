@@ -9,7 +9,7 @@ const MIN_BUFFER = 128;
 /** …and grows while reads fill it, as far as throughput grows with it. */
 const MAX_BUFFER = 262_144;
 
-/** What follows a read: made once, not once per read. */
+/** The callbacks of a read: made once, not once per read. */
 interface AfterRead {
   readonly done: (length: number | null) => void;
   readonly failed: (error: unknown) => void;
@@ -109,8 +109,8 @@ export class DenoHandle implements Handle {
   }
 
   /**
-   * Reports the end. The kernel reports a reset once, and the other call then
-   * sees an end: a write under way may be about to fail, and goes first.
+   * Reports the end, one turn later while a write is under way: the kernel
+   * reports a reset once, and if the write meets it, the read sees an end.
    */
   #end(): void {
     this.#isReading = false;

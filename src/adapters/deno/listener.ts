@@ -12,7 +12,7 @@ import {
   toConnection,
 } from "./socket.ts";
 
-/** What `accept` rejects with when one peer left before it was accepted. */
+/** Errors of `accept` when one peer left before it was accepted. */
 const TRANSIENT_ACCEPT_ERRORS = ["ENOTCONN", "ECONNABORTED", "ECONNRESET"];
 
 /** A `Deno.Listener`, which accepts while a call of `accept` waits. */

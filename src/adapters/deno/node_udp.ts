@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import "node:process";
 import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
-import type { NativeError } from "../../net/socket_error.ts";
+import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import { formatAddress, type NetAddress } from "../../socket.ts";
 import { Deno } from "./api.ts";
 
@@ -31,7 +31,7 @@ export function bindNodeUdp(
   } catch (error) {
     socket.close();
     if (failed?.code !== "UNKNOWN") throw error;
-    throw Object.assign(failed, { code: "ENOTFOUND" });
+    throw withErrorCode(failed, "ENOTFOUND");
   }
 }
 

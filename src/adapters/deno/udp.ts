@@ -50,8 +50,9 @@ class DenoDatagramHandle implements DatagramHandle {
         const [data, from] = await this.#socket.receive(buffer);
         this.#queue.put(data.slice(), from.hostname, from.port);
       } catch {
-        // Closed; or an error of one datagram, which is not to be had again.
-        await undefined;
+        // Closed; or an error of one datagram, which is skipped. The pause
+        // keeps an error that lasts from blocking the event loop.
+        await new Promise((resolve) => setTimeout(resolve));
       }
     }
   }
