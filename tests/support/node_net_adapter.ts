@@ -1,8 +1,14 @@
-// A minimal adapter over `node:net`: TCP and Unix sockets. The contract suite
+// A minimal adapter over `node:net`, for TCP. The contract suite
 // holds it to the same promises as the runtimes' own, so it is also the sample
 // for a new runtime.
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type Server,
+  type Socket,
+} from "node:net";
 import type {
   AcceptQueue,
   Adapter,
@@ -12,11 +18,7 @@ import type {
   CheckedConnect,
   CheckedListen,
 } from "../../src/net/checked_options.ts";
-import {
-  tcpAddress,
-  unixAddress,
-  UNNAMED_UNIX_ADDRESS,
-} from "../../src/net/address.ts";
+import { tcpAddress } from "../../src/net/address.ts";
 import type { Handle, HandleEvents } from "../../src/net/handle.ts";
 import { SocketConnection } from "../../src/net/socket_connection.ts";
 import { socketError, withErrorCode } from "../../src/net/socket_error.ts";
@@ -87,20 +89,12 @@ class NodeListenerHandle implements ListenerHandle {
   readonly addr: Address;
   readonly #server: Server;
 
-  constructor(server: Server, path: string | undefined, queue: AcceptQueue) {
-    const bound = server.address();
-    this.addr = path === undefined && typeof bound === "object" && bound
-      ? tcpAddress(bound.address, bound.port)
-      : unixAddress(path ?? "");
+  constructor(server: Server, queue: AcceptQueue) {
+    const { address, port } = server.address() as AddressInfo;
+    this.addr = tcpAddress(address, port);
     this.#server = server;
     server.on("connection", (socket) => {
-      const connection = path === undefined
-        ? tcpConnection(socket)
-        : new SocketConnection(
-          new NodeHandle(socket),
-          this.addr,
-          UNNAMED_UNIX_ADDRESS,
-        );
+      const connection = toConnection(socket);
       if (!queue.put(connection)) connection.close();
     });
   }
@@ -112,7 +106,7 @@ class NodeListenerHandle implements ListenerHandle {
   }
 }
 
-function tcpConnection(socket: Socket): SocketConnection {
+function toConnection(socket: Socket): SocketConnection {
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   return new SocketConnection(
     new NodeHandle(socket),
@@ -126,8 +120,10 @@ function peerGone(code: "EPIPE" | "ECONNRESET"): Error {
 }
 
 /** Refuses what this adapter cannot do: an option is never ignored. */
-function refuseOptions(options: CheckedListen | CheckedConnect): void {
-  const unsupported = ["tls", "keepAlive", "reusePort", "mode", "removeStale"];
+function refuseOptions<Options extends CheckedListen | CheckedConnect>(
+  options: Options,
+): asserts options is Extract<Options, { transport: "tcp" }> {
+  const unsupported = ["path", "tls", "keepAlive", "reusePort"];
   for (const name of unsupported) {
     if (Reflect.get(options, name) === undefined) continue;
     throw socketError("ENOTSUP", `Cannot use ${name}`, undefined, "omit it");
@@ -144,43 +140,23 @@ export const nodeNet: Adapter = {
       noDelay: true,
       pauseOnConnect: true,
     });
-    server.listen(
-      options.transport === "unix"
-        ? { path: options.path, backlog: options.backlog }
-        : {
-          host: options.hostname,
-          port: options.port,
-          backlog: options.backlog,
-        },
-    );
+    const { hostname: host, port, backlog } = options;
+    server.listen({ host, port, backlog });
     await once(server, "listening");
-    const path = options.transport === "unix" ? options.path : undefined;
-    return new NodeListenerHandle(server, path, queue);
+    return new NodeListenerHandle(server, queue);
   },
 
   async connect(options) {
     refuseOptions(options);
-    const { signal } = options;
-    const socket = connect({
-      allowHalfOpen: true,
-      noDelay: true,
-      ...(options.transport === "unix"
-        ? { path: options.path }
-        : { host: options.hostname, port: options.port }),
-    });
+    const { hostname: host, port, signal } = options;
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
     try {
       await once(socket, "connect", { signal });
     } catch (error) {
       socket.destroy();
       throw error;
     }
-    return options.transport === "unix"
-      ? new SocketConnection(
-        new NodeHandle(socket),
-        UNNAMED_UNIX_ADDRESS,
-        unixAddress(options.path),
-      )
-      : tcpConnection(socket);
+    return toConnection(socket);
   },
 
   bind() {
