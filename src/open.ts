@@ -135,7 +135,7 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
     async listen(options) {
       const checked = checkListen(options);
       const isTrusted = checkProxyProtocol(checked);
-      const call = `Cannot listen on ${target(checked)}`;
+      const call = `Cannot listen on ${formatAddress(checked)}`;
       const listener = await attempt(adapter, call, async (runtime) => {
         const queue = acceptQueue(checked);
         const handle = await runtime.listen(checked, queue);
@@ -151,7 +151,7 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
       const checked = checkConnect(options);
       const { signal } = checked;
       signal?.throwIfAborted();
-      const call = `Cannot connect to ${target(checked)}`;
+      const call = `Cannot connect to ${formatAddress(checked)}`;
       const opening = attempt(
         adapter,
         call,
@@ -211,12 +211,4 @@ function closeIfAborted(
     else resolve(connection);
   }, reject);
   return promise;
-}
-
-function target(options: CheckedListen | CheckedConnect): string {
-  return formatAddress(
-    options.transport === "unix"
-      ? options
-      : { ...options, transport: options.transport },
-  );
 }

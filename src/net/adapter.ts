@@ -4,7 +4,10 @@ import type { DatagramQueue } from "./datagram_queue.ts";
 import type { SocketConnection } from "./socket_connection.ts";
 import type { WaitQueue } from "./wait_queue.ts";
 
-/** The connections of a listener, which `accept` takes. */
+/**
+ * The connections of a listener, which `accept` takes. They wait unread, and a
+ * connection that `put` refuses is closed by the adapter.
+ */
 export type AcceptQueue = WaitQueue<SocketConnection>;
 
 /** A runtime's listening socket, which fills an {@linkcode AcceptQueue}. */
@@ -55,7 +58,11 @@ export interface Adapter {
     options: CheckedListen,
     queue: AcceptQueue,
   ): ListenerHandle | Promise<ListenerHandle>;
-  /** Connects; with TLS it resolves after a verified handshake. */
+  /**
+   * Connects; with TLS it resolves after a verified handshake. The caller
+   * rejects on abort, and closes a connection that comes later; an adapter that
+   * can gives up by itself.
+   */
   connect(options: CheckedConnect): Promise<SocketConnection>;
   /** Binds, and puts received datagrams into the queue. */
   bind(

@@ -3,8 +3,9 @@ export interface HandleEvents {
   /** Whether a write is under way that has not taken everything yet. */
   readonly isWriting: boolean;
   /**
-   * Bytes were read. They are the connection's to keep; of a handle with
-   * `detach`, only until the next `readStart`, unless `detach` is called.
+   * Bytes were read, for the connection to keep. Those of a handle with
+   * `detach` are in its buffer: valid during this call and, if it stops
+   * reading, until the next `readStart`, unless `detach` is called.
    */
   onData(chunk: Uint8Array<ArrayBuffer>): void;
   /** The peer sent its FIN, or on TLS its close_notify. */
@@ -40,8 +41,7 @@ export interface Handle {
   readStop(): void;
   /**
    * Only of a handle that reads into a buffer of its own: the bytes of the last
-   * `onData` stay in use, so the next read takes another buffer. Without this
-   * call they are overwritten by the read after the next `readStart`.
+   * `onData` stay in use, so the next read takes another buffer.
    */
   detach?(): void;
   /**

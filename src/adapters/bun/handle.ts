@@ -14,7 +14,7 @@ export class BunHandle implements Handle, SocketEvents {
   /** Whether a write failed with a reset; Bun reports it nowhere else. */
   #wasReset = false;
 
-  /** @param isUnix On a Unix socket, a -1 may be the peer's orderly close. */
+  /** @param isUnix Whether a failed write may be the peer's orderly close. */
   constructor(socket: BunSocket, isSecure: boolean, isUnix: boolean) {
     this.#socket = socket;
     this.#isSecure = isSecure;
@@ -93,7 +93,7 @@ export class BunHandle implements Handle, SocketEvents {
   }
 }
 
-/** The error that Bun reports by a -1, or not at all. */
+/** The error of a write that returned -1, or of a reset that Bun hides. */
 export function peerGone(
   code: "EPIPE" | "ECONNRESET" = "EPIPE",
 ): NativeError {
