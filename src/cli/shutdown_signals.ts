@@ -56,8 +56,8 @@ export function onShutdownSignals(): ShutdownSignals & Disposable {
     end: end.signal,
     [Symbol.dispose]() {
       clearTimeout(timer);
-      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
       process.stdout.off("error", onEnd);
+      // The signals stay handled: one more must not cut off the summary.
     },
   };
 }
