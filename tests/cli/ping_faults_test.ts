@@ -154,7 +154,7 @@ const streams: Record<string, Fault> = {
     faults: ["lost 2 -", "lost 3 -"],
   },
   "inserts bytes": {
-    on: 'if n == 2: d = d[:20] + b"xyz" + d[20:]',
+    on: 'if n == 2: d = d[:20] + bytes([d[20] ^ 1]) + b"yz" + d[20:]',
     expected: { corrupt: 1, received: 3, extraBytes: 3 },
     faults: ["corrupt 2 20"],
     text: "seq=2 corrupt at byte 20: 3 bytes too many",
