@@ -4,10 +4,6 @@ export class Fifo<T> {
   /** The older items, the oldest last. */
   #outgoing: T[] = [];
 
-  get isEmpty(): boolean {
-    return this.#incoming.length + this.#outgoing.length === 0;
-  }
-
   push(item: T): void {
     this.#incoming.push(item);
   }
