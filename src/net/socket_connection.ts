@@ -1,43 +1,16 @@
-import type { SocketError, SocketErrorCode } from "../errors.ts";
-import {
-  type AbortOptions,
-  type Address,
-  type Connection,
-  formatAddress,
-  type PipeOptions,
+import type {
+  AbortOptions,
+  Address,
+  Connection,
+  PipeOptions,
 } from "../socket.ts";
-import { rejectIfAborted, rejectOnAbort } from "./abort.ts";
-import type { Handle, HandleEvents } from "./handle.ts";
-import { DONE, type SendErrors, SendQueue } from "./send_queue.ts";
-import {
-  type NativeError,
-  socketError,
-  toSocketError,
-} from "./socket_error.ts";
+import type { Handle } from "./handle.ts";
+import { DONE } from "./send_queue.ts";
+import { SocketStream } from "./socket_stream.ts";
 import { pipeGeneric, readableOf, writableOf } from "./streams.ts";
 import { checkMaxBytes, toBytes } from "./validate.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** A `recv` that waits. */
-type Receiver = PromiseWithResolvers<Bytes | null>;
-
-/** A `pipeTo` under way. */
-interface Pipe {
-  readonly resolve: (ended: Promise<void> | void) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly destination: SocketConnection;
-  readonly preventClose: boolean;
-  /** Whether chunks go to the destination as they come. */
-  isReading: boolean;
-  /** The callbacks of a chunk that took time: made once, not per chunk. */
-  afterChunk: { sent: () => void; failed: (error: unknown) => void } | null;
-}
-
-/** The most that a pipe reads at once. */
-const PIPE_BYTES = 262_144;
-/** Chunks up to this size are copied: cheaper than a new read buffer. */
-const COPIED_BYTES = 1024;
 
 /**
  * Replaces the addresses by those of a PROXY header, and takes back the bytes
@@ -50,28 +23,13 @@ export let applyProxyHeader: (
 ) => void;
 
 /**
- * A connection over a runtime's {@linkcode Handle}. It holds every rule of
- * receiving: one call at a time, aborts, half-close, pipes, errors; those of
- * sending are in {@linkcode SendQueue}.
+ * A connection over a runtime's {@linkcode Handle}: the interface, and nothing
+ * that its user should not reach. {@linkcode SocketStream} holds the rules.
  */
 export class SocketConnection implements Connection {
   readonly alpnProtocol: string | undefined;
-  readonly #handle: Handle;
-  readonly #sending: SendQueue;
+  readonly #stream: SocketStream;
   #localAddr: Address;
-  #remoteAddr: Address;
-  #bytesReceived = 0;
-  #closed = false;
-  /** The first error of the socket, which every later call reports. */
-  #failure: SocketError | null = null;
-  /** Whether the peer has ended its side. */
-  #ended = false;
-  /** Received bytes that no call has taken yet. */
-  #chunks: Bytes[] | null = null;
-  /** The `recv` that waits, or the `pipeTo`: never both. */
-  #receiver: Receiver | null = null;
-  #maxBytes = 0;
-  #pipe: Pipe | null = null;
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -81,12 +39,8 @@ export class SocketConnection implements Connection {
     remoteAddr: Address,
     alpnProtocol?: string,
   ) {
-    const events = new SocketConnection.#Events(this);
-    handle.events = events;
-    this.#handle = handle;
-    this.#sending = new SendQueue(handle, events);
+    this.#stream = new SocketStream(handle, remoteAddr);
     this.#localAddr = localAddr;
-    this.#remoteAddr = remoteAddr;
     this.alpnProtocol = alpnProtocol;
   }
 
@@ -95,15 +49,15 @@ export class SocketConnection implements Connection {
   }
 
   get remoteAddr(): Address {
-    return this.#remoteAddr;
+    return this.#stream.peer;
   }
 
   get bytesReceived(): number {
-    return this.#bytesReceived;
+    return this.#stream.bytesReceived;
   }
 
   get bytesSent(): number {
-    return this.#sending.bytesSent;
+    return this.#stream.sending.bytesSent;
   }
 
   get readable(): ReadableStream<Bytes> {
@@ -115,25 +69,13 @@ export class SocketConnection implements Connection {
   }
 
   recv(maxBytes = 65536, options?: AbortOptions): Promise<Bytes | null> {
-    const signal = options?.signal;
-    const refused = checkMaxBytes(maxBytes) ?? this.#refuseReceive(signal);
-    if (refused !== undefined) return refused;
-    if (this.#chunks !== null) return Promise.resolve(this.#take(maxBytes));
-    if (this.#ended) return Promise.resolve(null);
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    const receiver: Receiver = Promise.withResolvers();
-    this.#receiver = receiver;
-    this.#maxBytes = maxBytes;
-    if (signal !== undefined) {
-      this.#rejectOnAbort(signal, receiver.promise, receiver);
-    }
-    this.#handle.readStart(maxBytes);
-    return receiver.promise;
+    return checkMaxBytes(maxBytes) ??
+      this.#stream.recv(maxBytes, options?.signal);
   }
 
   send(data: Uint8Array | string): Promise<void> {
     try {
-      return this.#sending.send(toBytes(data)) ?? DONE;
+      return this.#stream.sending.send(toBytes(data)) ?? DONE;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -145,26 +87,17 @@ export class SocketConnection implements Connection {
         `Invalid destination "${destination}": expected a Connection`;
       return Promise.reject(new TypeError(message));
     }
-    return #handle in destination
-      ? this.#startPipe(destination, options)
+    return #stream in destination
+      ? this.#stream.pipeTo(destination.#stream, options)
       : pipeGeneric(this, destination, options);
   }
 
   closeWrite(): Promise<void> {
-    if (this.#closed) return Promise.reject(this.#error("EBADF", "send"));
-    // After a failure no peer is left to send the FIN to; `recv` and `send`
-    // report the failure.
-    return this.#failure === null ? this.#sending.end() : DONE;
+    return this.#stream.closeWrite();
   }
 
   close(): Promise<void> {
-    if (this.#closed) return DONE;
-    this.#closed = true;
-    this.#chunks = null;
-    this.#handle.close(this.#sending.isWriting);
-    const isReceiving = this.#receiver !== null || this.#pipe !== null;
-    if (isReceiving) this.#rejectReceive(this.#error("EBADF", "receive"));
-    this.#sending.close();
+    this.#stream.close();
     return DONE;
   }
 
@@ -174,262 +107,13 @@ export class SocketConnection implements Connection {
 
   static {
     applyProxyHeader = (connection, endpoints, rest) => {
+      const stream = connection.#stream;
       if (endpoints !== undefined) {
-        connection.#remoteAddr = endpoints.source;
+        stream.peer = endpoints.source;
         connection.#localAddr = endpoints.destination;
       }
-      connection.#bytesReceived = 0;
-      if (rest.length > 0) (connection.#chunks ??= []).unshift(rest);
+      stream.bytesReceived = 0;
+      if (rest.length > 0) stream.unshift(rest);
     };
-  }
-
-  /** Receives a connection's events, which its users must not find on it. */
-  static readonly #Events = class implements HandleEvents, SendErrors {
-    readonly #connection: SocketConnection;
-
-    constructor(connection: SocketConnection) {
-      this.#connection = connection;
-    }
-
-    get isWriting(): boolean {
-      return this.#connection.#sending.isWriting;
-    }
-
-    onData(chunk: Bytes): void {
-      this.#connection.#onData(chunk);
-    }
-
-    onEnd(): void {
-      this.#connection.#onEnd();
-    }
-
-    onError(error: unknown): void {
-      this.#connection.#fail(error);
-    }
-
-    onDrain(): void {
-      this.#connection.#sending.onDrain();
-    }
-
-    onClose(error?: NativeError): void {
-      this.#connection.#onClose(error);
-    }
-
-    sendFailure(): SocketError | null {
-      return this.#connection.#sendFailure();
-    }
-
-    sendError(error: unknown): SocketError {
-      return this.#connection.#sendError(error);
-    }
-
-    endedError(): SocketError {
-      return this.#connection.#error("EPIPE", "send");
-    }
-  };
-
-  #refuseReceive(signal: AbortSignal | undefined): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(this.#error("EBADF", "receive"));
-    if (this.#receiver !== null || this.#pipe !== null) {
-      return Promise.reject(this.#error("EBUSY", "receive"));
-    }
-    return signal === undefined ? undefined : rejectIfAborted(signal);
-  }
-
-  #onData(chunk: Bytes): void {
-    const receiver = this.#receiver;
-    const pipe = this.#pipe;
-    if (receiver !== null) {
-      this.#receiver = null;
-      this.#handle.readStop();
-      receiver.resolve(this.#receive(this.#own(chunk)));
-    } else if (pipe !== null && pipe.isReading) {
-      this.#pipeChunk(pipe, chunk);
-    } else if (!this.#closed) {
-      // It was read before reading could stop: kept for the next call.
-      this.#handle.readStop();
-      (this.#chunks ??= []).push(this.#own(chunk));
-    }
-  }
-
-  /**
-   * Returns a chunk that the caller may keep: a copy, or the chunk with its
-   * buffer where it fills half of it or more.
-   */
-  #own(chunk: Bytes): Bytes {
-    const handle = this.#handle;
-    if (handle.detach === undefined) return chunk;
-    const { length } = chunk;
-    if (length <= COPIED_BYTES || length < chunk.buffer.byteLength / 2) {
-      return chunk.slice();
-    }
-    handle.detach();
-    return chunk;
-  }
-
-  /** Returns the first `maxBytes` of a chunk, and queues the rest. */
-  #receive(chunk: Bytes): Bytes {
-    if (chunk.length > this.#maxBytes) {
-      this.#chunks = [chunk];
-      return this.#take(this.#maxBytes);
-    }
-    this.#bytesReceived += chunk.length;
-    return chunk;
-  }
-
-  /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
-  #take(maxBytes: number): Bytes {
-    const chunks = this.#chunks!;
-    let [chunk] = chunks;
-    if (chunk.length > maxBytes) {
-      chunks[0] = chunk.subarray(maxBytes);
-      chunk = chunk.slice(0, maxBytes);
-    } else if (chunks.length === 1) this.#chunks = null;
-    else chunks.shift();
-    this.#bytesReceived += chunk.length;
-    return chunk;
-  }
-
-  #onEnd(): void {
-    if (this.#closed || this.#failure !== null) return;
-    this.#ended = true;
-    // What is queued comes before the end.
-    if (this.#chunks !== null) return;
-    this.#receiver?.resolve(null);
-    this.#receiver = null;
-    if (this.#pipe !== null) this.#endPipe(this.#pipe);
-  }
-
-  #onClose(error?: NativeError): void {
-    // EPIPE: what we sent met a peer that had ended, the end for receiving.
-    if (error === undefined || error.code === "EPIPE") this.#onEnd();
-    else this.#fail(error);
-    this.#sending.onClose(error);
-  }
-
-  /** Keeps the first error, and rejects the call that waits with it. */
-  #fail(error: unknown): void {
-    if (this.#closed) return;
-    this.#failure ??= toSocketError(error, this.#call("receive"));
-    this.#sending.fail();
-    this.#rejectReceive(this.#failure);
-  }
-
-  #rejectOnAbort(
-    signal: AbortSignal,
-    promise: Promise<unknown>,
-    call: Receiver | Pipe,
-  ): void {
-    rejectOnAbort(signal, promise, () => {
-      const isCurrent = this.#receiver === call || this.#pipe === call;
-      if (isCurrent) this.#rejectReceive(signal.reason);
-    });
-  }
-
-  /** Rejects the `recv` or the `pipeTo` that waits. */
-  #rejectReceive(reason: unknown): void {
-    const call = this.#receiver ?? this.#pipe;
-    if (call === null) return;
-    // The destination of a pipe may still be sending the last chunk.
-    if (this.#pipe !== null) this.#handle.detach?.();
-    this.#receiver = this.#pipe = null;
-    if (!this.#closed) this.#handle.readStop();
-    call.reject(reason);
-  }
-
-  #startPipe(
-    destination: SocketConnection,
-    { signal, preventClose = false }: PipeOptions = {},
-  ): Promise<void> {
-    const refused = this.#refuseReceive(signal);
-    if (refused !== undefined) return refused;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const pipe: Pipe = {
-      resolve,
-      reject,
-      destination,
-      preventClose,
-      isReading: false,
-      afterChunk: null,
-    };
-    this.#pipe = pipe;
-    if (signal !== undefined) this.#rejectOnAbort(signal, promise, pipe);
-    this.#continuePipe(pipe);
-    return promise;
-  }
-
-  /** Sends what is queued, then reads on. */
-  #continuePipe(pipe: Pipe): void {
-    if (this.#pipe !== pipe) return;
-    while (this.#chunks !== null) {
-      const sent = pipe.destination.#sending.send(this.#take(PIPE_BYTES));
-      if (sent !== undefined) return this.#awaitChunk(pipe, sent);
-    }
-    if (this.#ended) this.#endPipe(pipe);
-    else if (this.#failure !== null) this.#rejectReceive(this.#failure);
-    else {
-      pipe.isReading = true;
-      this.#handle.readStart(PIPE_BYTES);
-    }
-  }
-
-  #pipeChunk(pipe: Pipe, chunk: Bytes): void {
-    this.#bytesReceived += chunk.length;
-    const sent = pipe.destination.#sending.send(chunk);
-    if (sent === undefined) return;
-    // The destination is full, so the peer is held back until it has room.
-    pipe.isReading = false;
-    this.#handle.readStop();
-    this.#awaitChunk(pipe, sent);
-  }
-
-  #awaitChunk(pipe: Pipe, chunk: Promise<void>): void {
-    const { sent, failed } = pipe.afterChunk ??= {
-      sent: () => this.#continuePipe(pipe),
-      failed: (error) => this.#failPipe(pipe, error),
-    };
-    chunk.then(sent, failed);
-  }
-
-  /** Ends a pipe once its destination has taken everything. */
-  #endPipe(pipe: Pipe): void {
-    const { destination, preventClose } = pipe;
-    const end = () => {
-      if (this.#pipe !== pipe) return;
-      this.#pipe = null;
-      pipe.resolve(preventClose ? undefined : destination.closeWrite());
-    };
-    const flushed = destination.#sending.flush();
-    if (flushed === undefined) end();
-    else flushed.then(end, (error) => this.#failPipe(pipe, error));
-  }
-
-  /** The destination failed, which ends the pipe but not this connection. */
-  #failPipe(pipe: Pipe, error: unknown): void {
-    if (this.#pipe === pipe) this.#rejectReceive(error);
-  }
-
-  #sendFailure(): SocketError | null {
-    return this.#closed ? this.#error("EBADF", "send") : this.#failure;
-  }
-
-  #sendError(error: unknown): SocketError {
-    if (this.#closed) return this.#error("EBADF", "send");
-    const failure = toSocketError(error, this.#call("send"));
-    // The reason of a broken pipe is the reset that another call has met.
-    if (failure.code === "EPIPE" && this.#failure !== null) {
-      return this.#failure;
-    }
-    // A reset ends both directions, whichever call meets it first.
-    if (failure.code === "ECONNRESET") this.#fail(failure);
-    return failure;
-  }
-
-  #call(verb: string): string {
-    return `Cannot ${verb}, peer ${formatAddress(this.#remoteAddr)}`;
-  }
-
-  #error(code: SocketErrorCode, verb: string): SocketError {
-    return socketError(code, this.#call(verb));
   }
 }
