@@ -1,5 +1,6 @@
 import { bun } from "./adapters/bun/runtime.ts";
 import { deno } from "./adapters/deno/runtime.ts";
+import { node } from "./adapters/node/runtime.ts";
 import type { SocketErrorCode } from "./errors.ts";
 import { rejectOnAbort } from "./net/abort.ts";
 import type { Adapter } from "./net/adapter.ts";
@@ -29,7 +30,7 @@ import {
 } from "./socket.ts";
 
 /** The runtimes; a new one is a folder in `adapters/` and a name here. */
-const adapters: readonly Adapter[] = [deno, bun];
+const adapters: readonly Adapter[] = [deno, bun, node];
 
 const calls = openOn(adapters.find(({ isCurrent }) => isCurrent));
 
@@ -40,7 +41,7 @@ const calls = openOn(adapters.find(({ isCurrent }) => isCurrent));
  * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`,
  * `EMFILE`, `ENOENT` (the folder of a Unix socket), `EINVAL` (its path is too
  * long), `EPROTO` (a certificate or key of no use), or `ENOTSUP` for what this
- * runtime cannot do, which is everything where it is neither Deno nor Bun.
+ * runtime cannot do, which is everything where it is none of the three.
  *
  * @param options The address, by default TCP on 127.0.0.1.
  * @returns The listener, bound and ready for clients.
@@ -179,7 +180,12 @@ async function attempt<T>(
   fallbackCode?: SocketErrorCode,
 ): Promise<T> {
   if (adapter === undefined) {
-    throw socketError("ENOTSUP", call, undefined, "run it on Deno or on Bun");
+    throw socketError(
+      "ENOTSUP",
+      call,
+      undefined,
+      "run it on Deno, Bun or Node.js",
+    );
   }
   try {
     return await open(adapter);

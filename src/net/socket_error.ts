@@ -89,6 +89,8 @@ function codeOf(
   ) {
     return "ENOTFOUND";
   }
+  // OpenSSL's errors in Node.
+  if (/^ERR_(SSL|OSSL|TLS)_/.test(code)) return "EPROTO";
   if (name === "PermissionDenied") return "EACCES";
   if (name === "TimedOut") return "ETIMEDOUT";
 }

@@ -4,8 +4,8 @@ import { longestPath } from "./address.ts";
 
 /** What a runtime provides for a Unix socket. */
 interface SocketFileRuntime {
-  /** Binds synchronously: no other code of this process runs meanwhile. */
-  listen(path: string): ListenerHandle;
+  /** Binds before it returns; the promise is only of the result. */
+  listen(path: string): ListenerHandle | Promise<ListenerHandle>;
   /** Resolves if a server answers at the path. */
   connect(): Promise<unknown>;
   /** Whether `process.umask` may be set without asking the user. */
@@ -72,11 +72,11 @@ export async function listenOnSocketFile(
 
   let handle: ListenerHandle;
   try {
-    handle = bind();
+    handle = await bind();
   } catch (error) {
     if (!removeStale || !(await isStale())) throw error;
     fs.unlinkSync(path);
-    handle = bind();
+    handle = await bind();
   }
   const ours = identity();
   return {

@@ -2,14 +2,14 @@
 import { describe, it } from "node:test";
 import { listen } from "../../mod.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
-import { noSharedPorts } from "../support/platform.ts";
+import { noSharedPorts, onDeno } from "../support/platform.ts";
 
 const options = { timeout: 60_000, skip: noSharedPorts() };
 
 describe("reusePort", () => {
   it("lets two listeners share a port, or says why not", options, async () => {
     const shared = { port: 0, reusePort: true };
-    const mayShare = "Bun" in globalThis ||
+    const mayShare = !onDeno ||
       "listenDatagram" in Reflect.get(globalThis, "Deno");
     if (!mayShare) {
       console.log("Deno runs without --unstable-net");

@@ -9,4 +9,4 @@ export const folder = mkdtempSync(join(tmpdir(), "parley-"));
 const clean = () => rmSync(folder, { recursive: true, force: true });
 process.on("exit", clean);
 // `deno test` ends without an `exit`, Bun without an `unload`.
-globalThis.addEventListener("unload", clean);
+globalThis.addEventListener?.("unload", clean);

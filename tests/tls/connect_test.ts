@@ -40,7 +40,7 @@ it(
     await using peer = await listener.accept();
     await peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
     const { message } = await refusal;
-    assert(/WRONG_VERSION_NUMBER|InvalidContentType/.test(message), message);
+    assert(/WRONG.VERSION.NUMBER/i.test(message), message);
     await recvAll(peer).catch(({ code }) => assertEquals(code, "ECONNRESET"));
   },
 );

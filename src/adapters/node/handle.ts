@@ -1,0 +1,126 @@
+import type { Socket } from "node:net";
+import type { Handle, HandleEvents } from "../../net/handle.ts";
+import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Written at a time, so that a slow send can be seen to make progress. */
+const PART_BYTES = 65_536;
+/** Milliseconds that a closed TLS socket reads on. */
+const LINGER = 1000;
+
+/** A `net.Socket` or `TLSSocket`, by the verbs of {@linkcode Handle}. */
+export class NodeHandle implements Handle {
+  events: HandleEvents | undefined;
+  readonly #socket: Socket;
+  readonly #isSecure: boolean;
+  #isReading = false;
+  #hasEnded = false;
+  /** The length of a part that the socket took, but not yet the kernel. */
+  #pending = 0;
+
+  constructor(socket: Socket, isSecure: boolean) {
+    this.#socket = socket.pause();
+    this.#isSecure = isSecure;
+    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
+    socket.on("end", () => this.#onEnd());
+    socket.on("error", (error: NativeError) => this.#onError(error));
+    socket.on("close", () => this.#onClose());
+  }
+
+  readStart(): void {
+    this.#isReading = true;
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** Pauses at the next chunk only: often the next receive comes before. */
+  readStop(): void {
+    this.#isReading = false;
+  }
+
+  write(data: Uint8Array): number {
+    const socket = this.#socket;
+    // A part that `onDrain` reported is the first of what was left then.
+    let taken = this.#pending;
+    this.#pending = 0;
+    while (taken < data.length) {
+      if (socket.destroyed) throw peerGone("EPIPE");
+      const part = data.length <= PART_BYTES
+        ? data
+        : data.subarray(taken, taken + PART_BYTES);
+      socket.write(part, this.#onWritten);
+      if (socket.errored) throw socket.errored;
+      if (socket.writableLength > 0) {
+        this.#pending = part.length;
+        break;
+      }
+      taken += part.length;
+    }
+    return taken;
+  }
+
+  shutdown(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // An error of it comes as an event, too.
+    this.#socket.end(() => resolve());
+    return promise;
+  }
+
+  close(writing: boolean): void {
+    if (this.#isSecure && !writing) this.#linger();
+    else this.#socket.destroy();
+  }
+
+  /**
+   * Ends a TLS socket, and reads on for a while: the kernel answers what comes
+   * to a closed socket, as session tickets after the handshake, with a reset,
+   * and drops what it has not sent yet.
+   */
+  #linger(): void {
+    const socket = this.#socket;
+    const deadline = setTimeout(() => socket.destroy(), LINGER);
+    socket.once("close", () => clearTimeout(deadline));
+    socket.end();
+    this.readStart(); // the connection is closed, and discards it
+  }
+
+  /** Made once, not once per write. */
+  readonly #onWritten = (error?: Error | null): void => {
+    // After an error `close` follows.
+    if (error || this.#pending === 0 || this.#socket.writableLength > 0) return;
+    this.events!.onDrain();
+  };
+
+  #onData(chunk: Buffer): void {
+    if (!this.#isReading) this.#socket.pause();
+    this.events!.onData(toBytes(chunk));
+  }
+
+  #onEnd(): void {
+    this.#hasEnded = true;
+    this.events!.onEnd();
+  }
+
+  #onError(error: NativeError): void {
+    // The peer reads no more, which the write that met it reports.
+    if (error.code !== "EPIPE") this.events!.onError(error);
+  }
+
+  #onClose(): void {
+    // A failed write closes the socket, perhaps with bytes unread.
+    if (!this.#hasEnded) this.events!.onError(peerGone("ECONNRESET"));
+    this.events!.onClose();
+  }
+}
+
+/** Returns a plain array; a chunk with a buffer of its own is not copied. */
+function toBytes(chunk: Buffer): Bytes {
+  const { buffer, length } = chunk;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === length
+    ? new Uint8Array(buffer)
+    : new Uint8Array(chunk);
+}
+
+function peerGone(code: "EPIPE" | "ECONNRESET"): NativeError {
+  return withErrorCode(new Error("The peer is gone"), code);
+}

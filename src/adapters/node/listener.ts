@@ -1,0 +1,139 @@
+import { once } from "node:events";
+import {
+  type AddressInfo,
+  createServer,
+  type Server,
+  type Socket,
+} from "node:net";
+import type { AcceptQueue, ListenerHandle } from "../../net/adapter.ts";
+import type { CheckedListen } from "../../net/checked_options.ts";
+import {
+  isWildcard,
+  tcpAddress,
+  unixAddress,
+  UNNAMED_UNIX_ADDRESS,
+} from "../../net/address.ts";
+import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
+import { listenOnSocketFile } from "../../net/socket_file.ts";
+import type { Address, TlsListenOptions } from "../../socket.ts";
+import { endpointsOf, SOCKET_OPTIONS, toConnection } from "./socket.ts";
+import type { ServerHandshakes } from "./tls.ts";
+
+/** Listens by `net.createServer`. */
+export async function listen(
+  options: CheckedListen,
+  queue: AcceptQueue,
+): Promise<ListenerHandle> {
+  if (options.transport === "tcp") return await open(options, queue);
+  return await listenOnSocketFile(options, {
+    listen: (path) => open({ ...options, path }, queue, options.path),
+    connect: async () => {
+      const { connect } = await import("./connect.ts");
+      await (await connect(options)).close();
+    },
+    canSetUmask: true,
+  });
+}
+
+async function open(
+  options: CheckedListen,
+  queue: AcceptQueue,
+  path?: string,
+): Promise<ListenerHandle> {
+  const tls = options.transport === "tcp" ? options.tls : undefined;
+  const handshakes = tls && await makeHandshakes(tls, queue);
+  const server = createServer({
+    ...SOCKET_OPTIONS,
+    keepAlive: options.transport === "tcp" && options.keepAlive,
+    pauseOnConnect: true,
+  });
+  const { backlog } = options;
+  server.listen(
+    options.transport === "unix" ? { path: options.path, backlog } : {
+      host: options.hostname,
+      port: options.port,
+      backlog,
+      reusePort: options.reusePort,
+    },
+  );
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    throw path === undefined ? error : await correctFolderError(error, path);
+  }
+  return new NodeListenerHandle(server, queue, handshakes, path);
+}
+
+/** Corrects EACCES, which Node also reports for a missing folder. */
+async function correctFolderError(
+  error: unknown,
+  path: string,
+): Promise<unknown> {
+  const { code } = error as NativeError;
+  if (code !== "EACCES") return error;
+  const { existsSync } = await import("node:fs");
+  const { dirname } = await import("node:path");
+  return existsSync(dirname(path))
+    ? error
+    : withErrorCode(error as NativeError, "ENOENT");
+}
+
+async function makeHandshakes(
+  tls: TlsListenOptions,
+  queue: AcceptQueue,
+): Promise<ServerHandshakes> {
+  const { ServerHandshakes } = await import("./tls.ts");
+  return new ServerHandshakes(tls, queue);
+}
+
+/** Node accepts by itself, so connections wait in the queue, unread. */
+class NodeListenerHandle implements ListenerHandle {
+  readonly addr: Address;
+  readonly #server: Server;
+  readonly #queue: AcceptQueue;
+  readonly #handshakes: ServerHandshakes | undefined;
+
+  /** @param path The path of a Unix socket as the caller gave it. */
+  constructor(
+    server: Server,
+    queue: AcceptQueue,
+    handshakes: ServerHandshakes | undefined,
+    path: string | undefined,
+  ) {
+    this.#server = server;
+    this.#queue = queue;
+    this.#handshakes = handshakes;
+    if (path === undefined) {
+      const { address, port } = server.address() as AddressInfo;
+      this.addr = tcpAddress(address, port);
+    } else this.addr = unixAddress(path);
+    server.on("connection", (socket) => this.#onConnection(socket));
+    // One connection could not be accepted, for want of a descriptor.
+    server.on("error", () => {});
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#handshakes?.clear();
+  }
+
+  #onConnection(socket: Socket): void {
+    const { addr } = this;
+    const isUnix = addr.transport === "unix";
+    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
+    if (this.#queue.isFull) return void socket.resetAndDestroy();
+    // It has been reset already.
+    if (!isUnix && socket.remoteAddress === undefined) {
+      return void socket.destroy();
+    }
+    const endpoints = isUnix
+      ? { local: addr, remote: UNNAMED_UNIX_ADDRESS }
+      // On a wildcard each connection has a local address of its own.
+      : endpointsOf(socket, isWildcard(addr.hostname) ? undefined : addr);
+    if (this.#handshakes !== undefined) {
+      return this.#handshakes.start(socket, endpoints);
+    }
+    const connection = toConnection(socket, endpoints);
+    if (!this.#queue.put(connection)) connection.close();
+  }
+}

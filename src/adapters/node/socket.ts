@@ -1,0 +1,53 @@
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { tcpAddress } from "../../net/address.ts";
+import { SocketConnection } from "../../net/socket_connection.ts";
+import type { Address } from "../../socket.ts";
+import { NodeHandle } from "./handle.ts";
+
+/**
+ * Options of every socket. Paused, it reads nothing ahead of a receive, by the
+ * mark that Node's types leave out.
+ */
+export const SOCKET_OPTIONS = {
+  allowHalfOpen: true,
+  noDelay: true,
+  highWaterMark: 1,
+} as const;
+
+/** The addresses of a connection. */
+export interface Endpoints {
+  local: Address;
+  remote: Address;
+}
+
+/**
+ * Reads a TCP socket's addresses, while it is open: then Node forgets them.
+ *
+ * @param local Where it is known without asking the kernel.
+ */
+export function endpointsOf(socket: Socket, local?: Address): Endpoints {
+  const { localAddress = "", localPort = 0 } = local ? {} : socket;
+  return {
+    local: local ?? tcpAddress(localAddress, localPort),
+    remote: tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0),
+  };
+}
+
+/** Makes the connection over a socket. */
+export function toConnection(
+  socket: Socket,
+  { local, remote }: Endpoints,
+): SocketConnection {
+  return new SocketConnection(new NodeHandle(socket, false), local, remote);
+}
+
+/** Makes the connection over a TLS socket after its handshake. */
+export function toSecureConnection(
+  socket: TLSSocket,
+  { local, remote }: Endpoints,
+): SocketConnection {
+  const handle = new NodeHandle(socket, true);
+  const alpnProtocol = socket.alpnProtocol || undefined;
+  return new SocketConnection(handle, local, remote, alpnProtocol);
+}

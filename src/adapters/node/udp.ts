@@ -1,0 +1,72 @@
+import { createSocket, type Socket } from "node:dgram";
+import { lookup, V4MAPPED } from "node:dns";
+import { once } from "node:events";
+import { isIP, isIPv4 } from "node:net";
+import type { DatagramHandle } from "../../net/adapter.ts";
+import type { DatagramQueue } from "../../net/datagram_queue.ts";
+import type { NetAddress } from "../../socket.ts";
+
+/** Binds a UDP socket by `node:dgram`. */
+export async function bindUdp(
+  { hostname, port }: NetAddress<"udp">,
+  queue: DatagramQueue,
+): Promise<DatagramHandle> {
+  const isIPv6 = hostname.includes(":");
+  const socket = createSocket({
+    type: isIPv6 ? "udp6" : "udp4",
+    lookup(name, _, done) {
+      // Without a turn of the event loop for an address, which is the rule. An
+      // IPv6 socket on all addresses speaks IPv4 as well.
+      if (isIP(name)) {
+        const mapped = isIPv6 && isIPv4(name) ? `::ffff:${name}` : name;
+        done(null, mapped, isIPv6 ? 6 : 4);
+      } else if (hostname === "::") {
+        lookup(name, { family: 6, hints: V4MAPPED, all: false }, done);
+      } else lookup(name, { family: isIPv6 ? 6 : 4 }, done);
+    },
+  });
+  const bound = once(socket, "listening");
+  socket.bind({ address: hostname, port });
+  try {
+    await bound;
+    socket.setBroadcast(true);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  return new NodeDatagramHandle(socket, queue);
+}
+
+class NodeDatagramHandle implements DatagramHandle {
+  readonly addr: NetAddress<"udp">;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, queue: DatagramQueue) {
+    const { address: hostname, port } = socket.address();
+    this.addr = { transport: "udp", hostname, port };
+    this.#socket = socket;
+    socket.on("message", (data, { address, port }) => {
+      // A copy where the buffer is larger than what came.
+      queue.put(new Uint8Array(data), address, port);
+    });
+    // An ICMP refusal of a datagram that cannot be named any more.
+    socket.on("error", () => {});
+  }
+
+  send(data: Uint8Array, hostname: string, port: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#socket.send(data, port, hostname, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+    return promise;
+  }
+
+  async close(sending: Promise<void> | undefined): Promise<void> {
+    // What is under way would be lost.
+    await sending;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.close(() => resolve());
+    await promise;
+  }
+}
