@@ -17,7 +17,6 @@ import {
 } from "../support/assert.ts";
 import { pattern, recvAll, text } from "../support/bytes.ts";
 import { type Certificates, certificates } from "../support/certificates.ts";
-import { onBun } from "../support/platform.ts";
 import { python, start } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
 import { portOf } from "../support/transports.ts";
@@ -149,7 +148,6 @@ testTls("close ends handshakes under way", async ({ ca, server }) => {
   await client.send("alive");
   assertEquals(text(await accepted.recv()), "alive");
   await Promise.all([client.close(), accepted.close()]);
-  if (!onBun) return console.log("Deno holds it until the peer speaks or ends");
   await recvAll(silent).catch(({ code }) => assertEquals(code, "ECONNRESET"));
 });
 
@@ -282,14 +280,12 @@ testTls("garbage in PEM armour is EPROTO", async ({ server }) => {
   ) await assertListenRejects(tls, (act) => assertRejectsWith("EPROTO", act));
 });
 
-testTls("keepAlive is ENOTSUP on Deno, set on Bun", async ({ ca, server }) => {
-  const options = { port: 0, tls: server, keepAlive: true };
-  if (!onBun) {
-    const error = await assertRejectsWith("ENOTSUP", () => listen(options));
-    assert(error.message.includes("keepAlive"), error.message);
-    return;
-  }
-  await using listener = await listen(options);
+testTls("keepAlive goes with TLS", async ({ ca, server }) => {
+  await using listener = await listen({
+    port: 0,
+    tls: server,
+    keepAlive: true,
+  });
   const [client, accepted] = await join(listener, { caCerts: [ca] });
   assertEquals(portOf(accepted.localAddr), listener.addr.port);
   await Promise.all([client.close(), accepted.close()]);
@@ -298,6 +294,5 @@ testTls("keepAlive is ENOTSUP on Deno, set on Bun", async ({ ca, server }) => {
 testTls("a handshake has 10 seconds", async () => {
   const end = await oversleeping;
   assertEquals(end?.first, "in time");
-  if (!onBun) return console.log("Deno refuses it, but lets it stay connected");
   assert(end?.cut && end.seconds > 9.5, `Cut after ${end?.seconds} s`);
 });

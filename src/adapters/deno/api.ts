@@ -3,11 +3,9 @@ import type { Address, NetAddress } from "../../socket.ts";
 /** The parts of Deno that are used here. */
 export interface DenoRuntime {
   listen(options: object): DenoListener;
-  listenTls(options: object): DenoListener;
   /** Present only with `--unstable-net`. */
   listenDatagram?(options: object): DenoUdpSocket;
   connect(options: object): Promise<DenoSocket>;
-  startTls(socket: DenoSocket, options: object): Promise<DenoTlsSocket>;
   permissions: {
     querySync(
       descriptor: { name: "sys" } | { name: "net"; host: string },
@@ -35,11 +33,6 @@ export interface DenoSocket {
   /** Absent from Unix sockets. */
   setNoDelay?(): void;
   setKeepAlive?(): void;
-}
-
-/** A `Deno.TlsConn`. */
-export interface DenoTlsSocket extends DenoSocket {
-  handshake(): Promise<{ alpnProtocol: string | null }>;
 }
 
 /** A `Deno.DatagramConn`. */

@@ -1,5 +1,4 @@
 import type { Handle, HandleEvents } from "../../net/handle.ts";
-import { tlsError } from "../../net/socket_error.ts";
 import type { DenoSocket } from "./api.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -89,7 +88,7 @@ export class DenoHandle implements Handle {
       },
       failed: (error) => {
         this.#isPending = this.#isReading = false;
-        this.events!.onError(isBrokenTls(error) ? tlsError(error) : error);
+        this.events!.onError(error);
       },
     };
   }
@@ -118,10 +117,4 @@ export class DenoHandle implements Handle {
     if (events.isWriting) setTimeout(() => events.onEnd());
     else events.onEnd();
   }
-}
-
-/** Whether TLS failed: a wrong record, or an end without close_notify. */
-function isBrokenTls(error: unknown): error is Error {
-  return error instanceof Error &&
-    (error.name === "UnexpectedEof" || error.name === "InvalidData");
 }

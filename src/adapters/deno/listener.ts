@@ -1,16 +1,11 @@
 import type { AcceptQueue, ListenerHandle } from "../../net/adapter.ts";
-import { type CheckedListen, isSecure } from "../../net/checked_options.ts";
+import type { CheckedListen } from "../../net/checked_options.ts";
 import { isWildcard, unixAddress } from "../../net/address.ts";
-import { PendingHandshakes } from "../../net/pending_handshakes.ts";
 import type { NativeError } from "../../net/socket_error.ts";
 import type { Address } from "../../socket.ts";
-import type { DenoListener, DenoSocket, DenoTlsSocket } from "./api.ts";
-import {
-  closeOnce,
-  copyAddress,
-  setTcpOptions,
-  toConnection,
-} from "./socket.ts";
+import type { DenoListener, DenoSocket } from "./api.ts";
+import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
+import type { Handshakes } from "./tls.ts";
 
 /** Errors of `accept` when one peer left before it was accepted. */
 const TRANSIENT_ACCEPT_ERRORS = ["ENOTCONN", "ECONNABORTED", "ECONNRESET"];
@@ -21,20 +16,25 @@ export class DenoListenerHandle implements ListenerHandle {
   readonly #listener: DenoListener;
   readonly #options: CheckedListen;
   readonly #queue: AcceptQueue;
-  readonly #handshakes = new PendingHandshakes<DenoSocket>(closeOnce);
+  readonly #handshakes: Handshakes | undefined;
   #isAccepting = false;
   #accepting: Promise<DenoSocket> | undefined;
 
-  /** @param path The path of a Unix socket as the caller gave it. */
+  /**
+   * @param handshakes With TLS, those of its clients.
+   * @param path The path of a Unix socket as the caller gave it.
+   */
   constructor(
     listener: DenoListener,
     options: CheckedListen,
     queue: AcceptQueue,
+    handshakes?: Handshakes,
     path?: string,
   ) {
     this.#listener = listener;
     this.#options = options;
     this.#queue = queue;
+    this.#handshakes = handshakes;
     this.addr = path === undefined
       ? copyAddress(listener.addr)
       : unixAddress(path);
@@ -47,7 +47,7 @@ export class DenoListenerHandle implements ListenerHandle {
 
   async close(): Promise<void> {
     this.#listener.close();
-    this.#handshakes.clear();
+    this.#handshakes?.clear();
     // An accept under way keeps the address until it has been cancelled.
     await this.#accepting?.catch(() => {});
   }
@@ -58,7 +58,9 @@ export class DenoListenerHandle implements ListenerHandle {
    */
   get #shouldAccept(): boolean {
     if (this.#queue.isClosed) return false;
-    return isSecure(this.#options) ? !this.#queue.isFull : this.#queue.isWanted;
+    return this.#handshakes !== undefined
+      ? !this.#queue.isFull
+      : this.#queue.isWanted;
   }
 
   async #accept(): Promise<void> {
@@ -66,9 +68,7 @@ export class DenoListenerHandle implements ListenerHandle {
     for (let pause = 0; this.#shouldAccept;) {
       try {
         this.#accepting = this.#listener.accept();
-        const socket = await this.#accepting;
-        if (isSecure(this.#options)) this.#handshake(socket as DenoTlsSocket);
-        else this.#enqueue(socket);
+        this.#onConnection(await this.#accepting);
         pause = 0;
       } catch (error) {
         if (this.#queue.isClosed) break;
@@ -85,22 +85,7 @@ export class DenoListenerHandle implements ListenerHandle {
     this.#isAccepting = false;
   }
 
-  /** Runs beside the accept loop, which no client's handshake may delay. */
-  async #handshake(socket: DenoTlsSocket): Promise<void> {
-    this.#handshakes.add(socket);
-    try {
-      const { alpnProtocol } = await socket.handshake();
-      this.#enqueue(socket, alpnProtocol);
-    } catch {
-      // The handshake failed, by junk, silence or a wrong protocol.
-      closeOnce(socket);
-    } finally {
-      this.#handshakes.remove(socket);
-      this.acceptStart();
-    }
-  }
-
-  #enqueue(socket: DenoSocket, alpnProtocol?: string | null): void {
+  #onConnection(socket: DenoSocket): void {
     const { addr } = this;
     // On a wildcard each connection has a local address of its own, and for a
     // relative path Deno reports an absolute one.
@@ -109,7 +94,10 @@ export class DenoListenerHandle implements ListenerHandle {
       : copyAddress(socket.localAddr);
     const remote = copyAddress(socket.remoteAddr);
     setTcpOptions(socket, this.#options);
-    const connection = toConnection(socket, local, remote, alpnProtocol);
+    if (this.#handshakes !== undefined) {
+      return this.#handshakes.start(socket, local, remote);
+    }
+    const connection = toConnection(socket, local, remote);
     if (!this.#queue.put(connection)) connection.close();
   }
 }

@@ -16,56 +16,51 @@ import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { Deno } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
 import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
-import { startTls } from "./tls.ts";
+import { clientHandshake, serverHandshakes } from "./tls.ts";
 import { bindUdp } from "./udp.ts";
 
 /** The interface on Deno's own sockets. */
 export const deno: Adapter = {
   isCurrent: Deno !== undefined,
 
-  listen(options: CheckedListen, queue: AcceptQueue) {
+  async listen(options: CheckedListen, queue: AcceptQueue) {
     return options.transport === "unix"
-      ? listenUnix(options, queue)
-      : listenTcp(options, queue);
+      ? await listenUnix(options, queue)
+      : await listenTcp(options, queue);
   },
 
   async connect(options: CheckedConnect): Promise<SocketConnection> {
+    const isUnix = options.transport === "unix";
+    const handshake = isUnix || options.tls === undefined
+      ? undefined
+      : await clientHandshake(options, options.tls);
     const socket = await Deno.connect({ ...options });
-    if (options.transport === "tcp" && options.tls !== undefined) {
-      return await startTls(socket, options, options.tls);
-    }
+    setTcpOptions(socket, options);
+    if (handshake !== undefined) return await handshake(socket);
     const local = copyAddress(socket.localAddr);
-    const remote = options.transport === "unix"
+    const remote = isUnix
       ? unixAddress(options.path)
       : copyAddress(socket.remoteAddr);
-    setTcpOptions(socket, options);
     return toConnection(socket, local, remote);
   },
 
   bind: bindUdp,
 };
 
-function listenTcp(
+async function listenTcp(
   options: CheckedTcpListen,
   queue: AcceptQueue,
-): ListenerHandle {
-  const { hostname, port, backlog: tcpBacklog, reusePort, keepAlive, tls } =
-    options;
-  const call = `Cannot listen on ${hostname}:${port}`;
+): Promise<ListenerHandle> {
+  const { hostname, port, backlog: tcpBacklog, reusePort, tls } = options;
   // Without the flag Deno ends the process instead of throwing.
   if (reusePort && Deno.listenDatagram === undefined) {
     const remedy = "reusePort needs `deno run --unstable-net`";
+    const call = `Cannot listen on ${hostname}:${port}`;
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
-  if (keepAlive && tls !== undefined) {
-    const remedy = "Deno cannot set keepAlive on TLS connections it accepts";
-    throw socketError("ENOTSUP", call, undefined, remedy);
-  }
-  const where = { hostname, port, reusePort, tcpBacklog };
-  const listener = tls === undefined
-    ? Deno.listen(where)
-    : Deno.listenTls({ ...where, ...tls });
-  return new DenoListenerHandle(listener, options, queue);
+  const handshakes = tls && await serverHandshakes(tls, queue);
+  const listener = Deno.listen({ hostname, port, reusePort, tcpBacklog });
+  return new DenoListenerHandle(listener, options, queue, handshakes);
 }
 
 function listenUnix(
@@ -76,7 +71,7 @@ function listenUnix(
   return listenOnSocketFile(options, {
     listen: (full) => {
       const listener = Deno.listen({ transport, path: full });
-      return new DenoListenerHandle(listener, options, queue, path);
+      return new DenoListenerHandle(listener, options, queue, undefined, path);
     },
     connect: async () => (await Deno.connect({ transport, path })).close(),
     canSetUmask: Deno.permissions.querySync({ name: "sys" }).state ===

@@ -13,11 +13,8 @@ export function toConnection(
   socket: DenoSocket,
   localAddr: Address,
   remoteAddr: Address,
-  alpnProtocol?: string | null,
 ): SocketConnection {
-  const handle = new DenoHandle(socket);
-  const alpn = alpnProtocol ?? undefined;
-  return new SocketConnection(handle, localAddr, remoteAddr, alpn);
+  return new SocketConnection(new DenoHandle(socket), localAddr, remoteAddr);
 }
 
 /** Sets the TCP options of a socket, which is closed if that fails. */
@@ -33,15 +30,6 @@ export function setTcpOptions(
     // A peer that is gone already, on some systems.
     socket.close();
     throw error;
-  }
-}
-
-/** Closes a socket that may be closed; Deno throws at a second close. */
-export function closeOnce(socket: DenoSocket): void {
-  try {
-    socket.close();
-  } catch {
-    // The first close did the work.
   }
 }
 

@@ -1,45 +1,58 @@
-import { rejectOnAbort } from "../../net/abort.ts";
+import type { AcceptQueue } from "../../net/adapter.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import type { TlsConnectOptions } from "../../socket.ts";
-import { Deno, type DenoSocket, type DenoTlsSocket } from "./api.ts";
-import {
-  closeOnce,
-  copyAddress,
-  setTcpOptions,
-  toConnection,
-} from "./socket.ts";
+import type {
+  Address,
+  TlsConnectOptions,
+  TlsListenOptions,
+} from "../../socket.ts";
+import type { DenoSocket } from "./api.ts";
+import { DenoHandle } from "./handle.ts";
+import { copyAddress } from "./socket.ts";
 
-/** Starts TLS as a client; resolves after the handshake, the peer verified. */
-export async function startTls(
-  socket: DenoSocket,
+// TLS is that of `node:tls` over Deno's own TCP sockets, by the code of the
+// Node adapter. `Deno.listenTls` cannot set TCP_NODELAY (44 ms for a reply made
+// of two sends), ask for client certificates, choose one by name, keep
+// connections alive, or let go of a silent client's descriptor, and it loses
+// what a client sent just before its end; `Deno.startTls` cannot be aborted.
+
+/** The handshakes of a listener's clients. */
+export interface Handshakes {
+  /** Starts a handshake; the connection is queued after it. */
+  start(socket: DenoSocket, local: Address, remote: Address): void;
+  /** Closes those that are under way. */
+  clear(): void;
+}
+
+/** Prepares a listener's handshakes; throws on a bad certificate. */
+export async function serverHandshakes(
+  tls: TlsListenOptions,
+  queue: AcceptQueue,
+): Promise<Handshakes> {
+  const { ServerHandshakes } = await import("../node/tls.ts");
+  const { toDuplex } = await import("../node/duplex.ts");
+  const handshakes = new ServerHandshakes(tls, queue);
+  return {
+    start(socket, local, remote) {
+      const { duplex, flow } = toDuplex(new DenoHandle(socket), remote);
+      handshakes.start(duplex, { local, remote }, flow);
+    },
+    clear: () => handshakes.clear(),
+  };
+}
+
+/** Prepares a client's handshake; throws on a bad certificate. */
+export async function clientHandshake(
   options: CheckedTcpConnect,
-  { caCerts, serverName, alpnProtocols }: TlsConnectOptions,
-): Promise<SocketConnection> {
-  const { hostname, signal } = options;
-  // Before TLS: afterwards Deno has no way to.
-  setTcpOptions(socket, options);
-  const local = copyAddress(socket.localAddr);
-  const remote = copyAddress(socket.remoteAddr);
-  let secured: DenoTlsSocket;
-  try {
-    secured = await Deno.startTls(socket, {
-      hostname: serverName ?? hostname,
-      caCerts,
-      alpnProtocols,
-    });
-  } catch (error) {
-    closeOnce(socket);
-    throw error;
-  }
-  try {
-    const handshake = secured.handshake();
-    if (signal?.aborted) closeOnce(secured);
-    else if (signal) rejectOnAbort(signal, handshake, () => closeOnce(secured));
-    const { alpnProtocol } = await handshake;
-    return toConnection(secured, local, remote, alpnProtocol);
-  } catch (error) {
-    closeOnce(secured);
-    throw error;
-  }
+  tls: TlsConnectOptions,
+): Promise<(socket: DenoSocket) => Promise<SocketConnection>> {
+  const { clientHandshake } = await import("../node/tls.ts");
+  const { toDuplex } = await import("../node/duplex.ts");
+  const handshake = clientHandshake(options, tls);
+  return (socket) => {
+    const local = copyAddress(socket.localAddr);
+    const remote = copyAddress(socket.remoteAddr);
+    const { duplex, flow } = toDuplex(new DenoHandle(socket), remote);
+    return handshake(duplex, { local, remote }, flow);
+  };
 }

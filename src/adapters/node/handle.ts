@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Flow } from "./duplex.ts";
 import type { Handle, HandleEvents } from "../../net/handle.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 
@@ -14,14 +15,18 @@ export class NodeHandle implements Handle {
   events: HandleEvents | undefined;
   readonly #socket: Socket;
   readonly #isSecure: boolean;
+  readonly #flow: Flow;
   #isReading = false;
   #hasEnded = false;
   /** The length of a part that the socket took, but not yet the kernel. */
   #pending = 0;
 
-  constructor(socket: Socket, isSecure: boolean) {
-    this.#socket = socket.pause();
+  /** @param flow What to pause, if it is not the socket. */
+  constructor(socket: Socket, isSecure: boolean, flow: Flow = socket) {
+    this.#socket = socket;
     this.#isSecure = isSecure;
+    this.#flow = flow;
+    flow.pause();
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
     socket.on("error", (error: NativeError) => this.#onError(error));
@@ -30,7 +35,7 @@ export class NodeHandle implements Handle {
 
   readStart(): void {
     this.#isReading = true;
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#flow.isPaused()) this.#flow.resume();
   }
 
   /** Pauses at the next chunk only: often the next receive comes before. */
@@ -40,11 +45,12 @@ export class NodeHandle implements Handle {
 
   write(data: Uint8Array): number {
     const socket = this.#socket;
+    const flow = this.#flow;
     // A part that `onDrain` reported is the first of what was left then.
     let taken = this.#pending;
     this.#pending = 0;
     while (taken < data.length) {
-      if (socket.destroyed) throw peerGone("EPIPE");
+      if (socket.destroyed || flow.errored) throw peerGone("EPIPE");
       const part = data.length <= PART_BYTES
         ? data
         : data.subarray(taken, taken + PART_BYTES);
@@ -87,12 +93,13 @@ export class NodeHandle implements Handle {
   /** Made once, not once per write. */
   readonly #onWritten = (error?: Error | null): void => {
     // After an error `close` follows.
-    if (error || this.#pending === 0 || this.#socket.writableLength > 0) return;
-    this.events!.onDrain();
+    if (error || this.#flow.errored) return;
+    const isDrain = this.#pending > 0 && this.#socket.writableLength === 0;
+    if (isDrain) this.events!.onDrain();
   };
 
   #onData(chunk: Buffer): void {
-    if (!this.#isReading) this.#socket.pause();
+    if (!this.#isReading) this.#flow.pause();
     this.events!.onData(toBytes(chunk));
   }
 
@@ -104,6 +111,8 @@ export class NodeHandle implements Handle {
   #onError(error: NativeError): void {
     // The peer reads no more, which the write that met it reports.
     if (error.code !== "EPIPE") this.events!.onError(error);
+    // As Node does; on Deno a TLS socket would stay, and take what is written.
+    this.#socket.destroy();
   }
 
   #onClose(): void {

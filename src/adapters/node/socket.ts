@@ -1,8 +1,10 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { rejectOnAbort } from "../../net/abort.ts";
 import { tcpAddress } from "../../net/address.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
 import type { Address } from "../../socket.ts";
+import type { Flow } from "./duplex.ts";
 import { NodeHandle } from "./handle.ts";
 
 /**
@@ -42,12 +44,38 @@ export function toConnection(
   return new SocketConnection(new NodeHandle(socket, false), local, remote);
 }
 
-/** Makes the connection over a TLS socket after its handshake. */
+/**
+ * Makes the connection over a TLS socket after its handshake.
+ *
+ * @param flow What to pause, if it is not the socket.
+ */
 export function toSecureConnection(
   socket: TLSSocket,
   { local, remote }: Endpoints,
+  flow?: Flow,
 ): SocketConnection {
-  const handle = new NodeHandle(socket, true);
+  const handle = new NodeHandle(socket, true, flow);
   const alpnProtocol = socket.alpnProtocol || undefined;
   return new SocketConnection(handle, local, remote, alpnProtocol);
+}
+
+/** Waits for an event, and makes its result before any other event. */
+export async function settled<T>(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  signal: AbortSignal | undefined,
+  result: () => T | Promise<T>,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = () => reject(signal?.reason);
+  if (signal?.aborted) abort();
+  else if (signal !== undefined) rejectOnAbort(signal, promise, abort);
+  socket.once("error", reject);
+  socket.once(event, () => resolve(result()));
+  try {
+    return await promise;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }

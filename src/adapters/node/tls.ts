@@ -1,5 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import type { Socket } from "node:net";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { Duplex } from "node:stream";
 import {
   connect,
   createSecureContext,
@@ -7,20 +7,36 @@ import {
   type SecureContext,
   TLSSocket,
 } from "node:tls";
+import { SocketError } from "../../errors.ts";
 import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
 import type { AcceptQueue } from "../../net/adapter.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
+import type { CheckedTcpConnect } from "../../net/checked_options.ts";
+import type { SocketConnection } from "../../net/socket_connection.ts";
+import { tlsError } from "../../net/socket_error.ts";
 import { isAddress } from "../../net/validate.ts";
+import type { Flow } from "./duplex.ts";
 import {
   type Endpoints,
+  settled,
   SOCKET_OPTIONS,
   toSecureConnection,
 } from "./socket.ts";
 
-/** TLS 1.2 with forward secrecy and AEAD only, as every suite of TLS 1.3. */
+/** TLS 1.3, and of TLS 1.2 the suites with forward secrecy and AEAD. */
 const VERSIONS = {
   minVersion: "TLSv1.2",
-  ciphers: "ECDHE+AESGCM:ECDHE+CHACHA20",
+  ciphers: [
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+  ].join(":"),
 } as const;
 
 /** The handshakes of a listener's clients, each with a deadline. */
@@ -37,13 +53,21 @@ export class ServerHandshakes {
     { cert, key, alpnProtocols }: TlsListenOptions,
     queue: AcceptQueue,
   ) {
+    // Deno's `createSecureContext` looks at neither.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error("the key is that of another certificate");
+    }
     this.#secureContext = createSecureContext({ ...VERSIONS, cert, key });
     this.#alpnProtocols = alpnProtocols;
     this.#queue = queue;
   }
 
-  /** Starts a handshake; the connection is queued after it. */
-  start(socket: Socket, endpoints: Endpoints): void {
+  /**
+   * Starts a handshake; the connection is queued after it.
+   *
+   * @param flow What to pause, if it is not the TLS socket.
+   */
+  start(socket: Duplex, endpoints: Endpoints, flow?: Flow): void {
     const secured = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.#secureContext,
@@ -54,14 +78,16 @@ export class ServerHandshakes {
     this.#pending.add(secured);
     // The handshake failed: by junk, a wrong protocol, or the client's end.
     const giveUp = () => {
-      if (this.#pending.remove(secured)) secured.destroy();
+      if (!this.#pending.remove(secured)) return;
+      secured.destroy();
+      socket.destroy();
     };
     secured.once("error", giveUp);
     secured.once("end", giveUp);
     secured.once("close", giveUp);
     secured.once("secure", () => {
       if (!this.#pending.remove(secured)) return;
-      const connection = toSecureConnection(secured, endpoints);
+      const connection = toSecureConnection(secured, endpoints, flow);
       if (!this.#queue.put(connection)) connection.close();
     });
   }
@@ -72,13 +98,57 @@ export class ServerHandshakes {
   }
 }
 
+/** A client's handshake over a socket. */
+export type ClientHandshake = (
+  socket: Duplex,
+  endpoints: Endpoints,
+  flow?: Flow,
+) => Promise<SocketConnection>;
+
+/** Prepares a client's handshake; throws on a bad certificate. */
+export function clientHandshake(
+  { hostname, signal }: CheckedTcpConnect,
+  { caCerts = [], serverName = hostname, alpnProtocols }: TlsConnectOptions,
+): ClientHandshake {
+  const secureContext = clientContext(caCerts);
+  return async (socket, endpoints, flow) => {
+    const secured = connect({
+      socket,
+      secureContext,
+      // The name to verify; an IP address is none to send.
+      host: serverName,
+      ...(!isAddress(serverName) && { servername: serverName }),
+      // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0.
+      rejectUnauthorized: true,
+      ALPNProtocols: alpnProtocols,
+      ...SOCKET_OPTIONS,
+    });
+    keepHalfOpen(secured);
+    try {
+      return await settled(
+        secured,
+        "secureConnect",
+        signal,
+        () => toSecureConnection(secured, endpoints, flow),
+      );
+    } catch (error) {
+      socket.destroy();
+      if (signal?.aborted || isSocketError(error)) throw error;
+      throw tlsError(error as Error);
+    }
+  };
+}
+
+/** Whether an error is that of the socket, as a reset, and not of TLS. */
+function isSocketError(error: unknown): boolean {
+  return error instanceof SocketError ||
+    (error instanceof Error && "syscall" in error);
+}
+
 /** The last trust of a client: with the public roots it takes 20 ms to make. */
 let lastTrust: { key: string; context: SecureContext } | undefined;
 
-/** Makes a client's trust; throws on a bad certificate. */
-export function clientContext(
-  { caCerts = [] }: TlsConnectOptions,
-): SecureContext {
+function clientContext(caCerts: string[]): SecureContext {
   const key = caCerts.join("\n");
   if (lastTrust?.key !== key) {
     // OpenSSL would skip what it cannot read.
@@ -92,27 +162,6 @@ export function clientContext(
     };
   }
   return lastTrust.context;
-}
-
-/** Starts a client's handshake; `secureConnect` follows, or `error`. */
-export function startClientTls(
-  socket: Socket,
-  hostname: string,
-  secureContext: SecureContext,
-  { serverName = hostname, alpnProtocols }: TlsConnectOptions,
-): TLSSocket {
-  const secured = connect({
-    socket,
-    secureContext,
-    // The name to verify; an IP address is none to send.
-    host: serverName,
-    ...(!isAddress(serverName) && { servername: serverName }),
-    // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0.
-    rejectUnauthorized: true,
-    ALPNProtocols: alpnProtocols,
-    ...SOCKET_OPTIONS,
-  });
-  return keepHalfOpen(secured);
 }
 
 function keepHalfOpen(socket: TLSSocket): TLSSocket {
