@@ -6,6 +6,11 @@ import type {
   TlsConnectOptions,
   TlsListenOptions,
 } from "../../socket.ts";
+import { toDuplex } from "../node/duplex.ts";
+import {
+  clientHandshake as prepareClient,
+  serverHandshakes as prepareServer,
+} from "../node/tls.ts";
 import type { DenoSocket } from "./api.ts";
 import { DenoHandle } from "./handle.ts";
 import { copyAddress } from "./socket.ts";
@@ -29,12 +34,11 @@ export async function serverHandshakes(
   tls: TlsListenOptions,
   queue: AcceptQueue,
 ): Promise<Handshakes> {
-  const { ServerHandshakes } = await import("../node/tls.ts");
-  const { toDuplex } = await import("../node/duplex.ts");
-  const handshakes = new ServerHandshakes(tls, queue);
+  const { Duplex } = await import("node:stream");
+  const handshakes = await prepareServer(tls, queue);
   return {
     start(socket, local, remote) {
-      const { duplex, flow } = toDuplex(new DenoHandle(socket), remote);
+      const { duplex, flow } = toDuplex(Duplex, new DenoHandle(socket), remote);
       handshakes.start(duplex, { local, remote }, flow);
     },
     clear: () => handshakes.clear(),
@@ -46,13 +50,12 @@ export async function clientHandshake(
   options: CheckedTcpConnect,
   tls: TlsConnectOptions,
 ): Promise<(socket: DenoSocket) => Promise<SocketConnection>> {
-  const { clientHandshake } = await import("../node/tls.ts");
-  const { toDuplex } = await import("../node/duplex.ts");
-  const handshake = clientHandshake(options, tls);
+  const { Duplex } = await import("node:stream");
+  const handshake = await prepareClient(options, tls);
   return (socket) => {
     const local = copyAddress(socket.localAddr);
     const remote = copyAddress(socket.remoteAddr);
-    const { duplex, flow } = toDuplex(new DenoHandle(socket), remote);
+    const { duplex, flow } = toDuplex(Duplex, new DenoHandle(socket), remote);
     return handshake(duplex, { local, remote }, flow);
   };
 }

@@ -12,6 +12,7 @@ import {
   SOCKET_OPTIONS,
   toConnection,
 } from "./socket.ts";
+import { clientHandshake } from "./tls.ts";
 
 /** Connects by `net.connect`, with TLS by `tls.connect` over it. */
 export async function connect(
@@ -34,8 +35,7 @@ async function connectTls(
   options: CheckedTcpConnect,
   tls: TlsConnectOptions,
 ): Promise<SocketConnection> {
-  const { clientHandshake } = await import("./tls.ts");
-  const handshake = clientHandshake(options, tls);
+  const handshake = await clientHandshake(options, tls);
   return await open(
     options,
     (socket) => handshake(socket, endpointsOf(socket)),

@@ -1,5 +1,4 @@
-import { Duplex } from "node:stream";
-import { setImmediate } from "node:timers";
+import type { Duplex } from "node:stream";
 import type { Handle } from "../../net/handle.ts";
 import { DONE } from "../../net/send_queue.ts";
 import { SocketStream } from "../../net/socket_stream.ts";
@@ -24,28 +23,34 @@ const READ_BYTES = 262_144;
  * reports the peer's end, https://github.com/denoland/deno/pull/33524.
  */
 export function toDuplex(
+  DuplexClass: typeof Duplex,
   handle: Handle,
   peer: Address,
 ): { duplex: Duplex; flow: Flow } {
   const below = new SocketStream(handle, peer);
+  let isHandshake = true;
   let isPaused = false;
   let isWanted = false;
-  const read = (): void => {
+  let written = DONE;
+  const read = async (): Promise<void> => {
     isWanted = false;
-    below.recv(READ_BYTES).then(
-      (data) => duplex.push(data),
-      (error) => duplex.destroy(error),
-    );
+    try {
+      const data = await below.recv(READ_BYTES);
+      // TLS on Deno drops its answer to what comes before its write is done.
+      if (isHandshake) await written;
+      duplex.push(data);
+    } catch (error) {
+      duplex.destroy(error as Error);
+    }
   };
-  const duplex = new Duplex({
+  const duplex = new DuplexClass({
     read() {
       if (isPaused) isWanted = true;
       else read();
     },
     write(chunk: Uint8Array, _, done) {
       const sent = below.sending.send(chunk) ?? DONE;
-      // In a later turn: on Deno, a loop of sends would keep timers waiting.
-      sent.then(() => setImmediate(done), done);
+      written = sent.then(() => done(), done);
     },
     final(done) {
       below.closeWrite().then(() => done(), done);
@@ -59,6 +64,7 @@ export function toDuplex(
     isPaused: () => isPaused,
     pause() {
       isPaused = true;
+      isHandshake = false;
     },
     resume() {
       isPaused = false;

@@ -15,9 +15,9 @@ import {
 } from "../../net/address.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
-import type { Address, TlsListenOptions } from "../../socket.ts";
+import type { Address } from "../../socket.ts";
 import { endpointsOf, SOCKET_OPTIONS, toConnection } from "./socket.ts";
-import type { ServerHandshakes } from "./tls.ts";
+import { type ServerHandshakes, serverHandshakes } from "./tls.ts";
 
 /** Listens by `net.createServer`. */
 export async function listen(
@@ -41,7 +41,7 @@ async function open(
   path?: string,
 ): Promise<ListenerHandle> {
   const tls = options.transport === "tcp" ? options.tls : undefined;
-  const handshakes = tls && await makeHandshakes(tls, queue);
+  const handshakes = tls && await serverHandshakes(tls, queue);
   const server = createServer({
     ...SOCKET_OPTIONS,
     keepAlive: options.transport === "tcp" && options.keepAlive,
@@ -76,14 +76,6 @@ async function correctFolderError(
   return existsSync(dirname(path))
     ? error
     : withErrorCode(error as NativeError, "ENOENT");
-}
-
-async function makeHandshakes(
-  tls: TlsListenOptions,
-  queue: AcceptQueue,
-): Promise<ServerHandshakes> {
-  const { ServerHandshakes } = await import("./tls.ts");
-  return new ServerHandshakes(tls, queue);
 }
 
 /** Node accepts by itself, so connections wait in the queue, unread. */

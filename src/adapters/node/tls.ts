@@ -1,12 +1,5 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
-import {
-  connect,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  TLSSocket,
-} from "node:tls";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { SocketError } from "../../errors.ts";
 import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
 import type { AcceptQueue } from "../../net/adapter.ts";
@@ -39,26 +32,54 @@ const VERSIONS = {
   ].join(":"),
 } as const;
 
+/**
+ * Loads what TLS needs, which takes Deno a while. This file is loaded at the
+ * start: Deno ends a process that has no descriptor left to load a file.
+ */
+async function load() {
+  const [crypto, tls] = await Promise.all([
+    import("node:crypto"),
+    import("node:tls"),
+  ]);
+  return { ...crypto, ...tls };
+}
+
+/** Prepares a listener's handshakes; throws on a bad certificate. */
+export async function serverHandshakes(
+  { cert, key, alpnProtocols }: TlsListenOptions,
+  queue: AcceptQueue,
+): Promise<ServerHandshakes> {
+  const tls = await load();
+  // Deno's `createSecureContext` looks at neither.
+  const certificate = new tls.X509Certificate(cert);
+  if (!certificate.checkPrivateKey(tls.createPrivateKey(key))) {
+    throw new Error("the key is that of another certificate");
+  }
+  const secureContext = tls.createSecureContext({ ...VERSIONS, cert, key });
+  const accept = (socket: Duplex, isGated: boolean) =>
+    new tls.TLSSocket(socket, {
+      isServer: true,
+      secureContext,
+      ALPNProtocols: alpnProtocols,
+      ...(isGated ? {} : SOCKET_OPTIONS),
+    });
+  return new ServerHandshakes(accept, queue);
+}
+
 /** The handshakes of a listener's clients, each with a deadline. */
 export class ServerHandshakes {
-  readonly #secureContext: SecureContext;
-  readonly #alpnProtocols: string[] | undefined;
+  readonly #accept: (socket: Duplex, isGated: boolean) => TLSSocket;
   readonly #queue: AcceptQueue;
   readonly #pending = new PendingHandshakes<TLSSocket>((socket) =>
     socket.destroy()
   );
 
-  /** Throws for a certificate or a key of no use. */
+  /** @param accept Starts the handshake over a socket. */
   constructor(
-    { cert, key, alpnProtocols }: TlsListenOptions,
+    accept: (socket: Duplex, isGated: boolean) => TLSSocket,
     queue: AcceptQueue,
   ) {
-    // Deno's `createSecureContext` looks at neither.
-    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-      throw new Error("the key is that of another certificate");
-    }
-    this.#secureContext = createSecureContext({ ...VERSIONS, cert, key });
-    this.#alpnProtocols = alpnProtocols;
+    this.#accept = accept;
     this.#queue = queue;
   }
 
@@ -68,12 +89,7 @@ export class ServerHandshakes {
    * @param flow What to pause, if it is not the TLS socket.
    */
   start(socket: Duplex, endpoints: Endpoints, flow?: Flow): void {
-    const secured = new TLSSocket(socket, {
-      isServer: true,
-      secureContext: this.#secureContext,
-      ALPNProtocols: this.#alpnProtocols,
-      ...SOCKET_OPTIONS,
-    });
+    const secured = this.#accept(socket, flow !== undefined);
     keepHalfOpen(secured);
     this.#pending.add(secured);
     // The handshake failed: by junk, a wrong protocol, or the client's end.
@@ -106,11 +122,12 @@ export type ClientHandshake = (
 ) => Promise<SocketConnection>;
 
 /** Prepares a client's handshake; throws on a bad certificate. */
-export function clientHandshake(
+export async function clientHandshake(
   { hostname, signal }: CheckedTcpConnect,
   { caCerts = [], serverName = hostname, alpnProtocols }: TlsConnectOptions,
-): ClientHandshake {
-  const secureContext = clientContext(caCerts);
+): Promise<ClientHandshake> {
+  const secureContext = await clientContext(caCerts);
+  const { connect } = await load();
   return async (socket, endpoints, flow) => {
     const secured = connect({
       socket,
@@ -121,7 +138,7 @@ export function clientHandshake(
       // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
       ALPNProtocols: alpnProtocols,
-      ...SOCKET_OPTIONS,
+      ...(flow ? {} : SOCKET_OPTIONS),
     });
     keepHalfOpen(secured);
     try {
@@ -148,23 +165,21 @@ function isSocketError(error: unknown): boolean {
 /** The last trust of a client: with the public roots it takes 20 ms to make. */
 let lastTrust: { key: string; context: SecureContext } | undefined;
 
-function clientContext(caCerts: string[]): SecureContext {
+async function clientContext(caCerts: string[]): Promise<SecureContext> {
   const key = caCerts.join("\n");
-  if (lastTrust?.key !== key) {
-    // OpenSSL would skip what it cannot read.
-    for (const cert of caCerts) new X509Certificate(cert);
-    // `ca` replaces the public roots, where ours add.
-    const ca = [...caCerts, ...getCACertificates("default")];
-    const trust = caCerts.length > 0 ? { ca } : {};
-    lastTrust = {
-      key,
-      context: createSecureContext({ ...VERSIONS, ...trust }),
-    };
-  }
-  return lastTrust.context;
+  if (lastTrust?.key === key) return lastTrust.context;
+  const tls = await load();
+  // OpenSSL would skip what it cannot read.
+  for (const cert of caCerts) new tls.X509Certificate(cert);
+  // `ca` replaces the public roots, where ours add.
+  const ca = [...caCerts, ...tls.getCACertificates("default")];
+  const trust = caCerts.length > 0 ? { ca } : {};
+  const context = tls.createSecureContext({ ...VERSIONS, ...trust });
+  lastTrust = { key, context };
+  return context;
 }
 
-function keepHalfOpen(socket: TLSSocket): TLSSocket {
+/** Node takes this over from the socket below; Deno and Bun do not. */
+function keepHalfOpen(socket: TLSSocket): void {
   socket.allowHalfOpen = true;
-  return socket;
 }
