@@ -10,6 +10,7 @@ import type {
   ServerStats,
   ShutdownOptions,
 } from "./server.ts";
+import { canonicalAddress } from "../net/address.ts";
 import {
   type Address,
   type Connection,
@@ -183,7 +184,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   ): Promise<void> {
     let passed = false;
     try {
-      passed = await filter(entry.conn.remoteAddr);
+      passed = await filter(canonicalAddress(entry.conn.remoteAddr));
     } catch (error) {
       this.#reportError(error, entry.conn);
     }

@@ -88,6 +88,7 @@ export interface ServerOptions {
   maxConnections?: number;
   /**
    * Connections open at once per peer IP, at least 1; further ones are closed.
+   * `::ffff:192.0.2.1` counts as `192.0.2.1`.
    * Behind a load balancer without `proxyProtocol`, all clients share one IP.
    * Unix sockets have no IP and no such limit.
    *
@@ -108,6 +109,9 @@ export interface ServerOptions {
   /**
    * Returns whether to serve this peer. The connection is closed otherwise, and
    * when the filter throws. A pending filter delays no other connection.
+   *
+   * An IP has one form here: the IPv4 address of a peer that a socket on `::`
+   * shows as `::ffff:192.0.2.1` is `192.0.2.1`.
    */
   filter?: (remoteAddr: Address) => boolean | Promise<boolean>;
   /**
