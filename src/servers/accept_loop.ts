@@ -2,6 +2,7 @@ import { checkNumber } from "../net/validate.ts";
 import { SocketError } from "../errors.ts";
 import { DRAIN_TIME, drainConnection } from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
+import { isSocketError, log } from "./log.ts";
 import type {
   Handler,
   HandlerContext,
@@ -20,6 +21,9 @@ import {
 
 /** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Milliseconds from an unexpected error of `accept` to the next try. */
+const ACCEPT_PAUSE = 100;
 
 /** An accepted connection, until it is closed. */
 interface ConnectionEntry {
@@ -144,9 +148,13 @@ export class StreamServer<A extends Address> implements Server<A> {
       let conn: Connection;
       try {
         conn = await this.#listener.accept();
-      } catch {
-        // Only the shutdown makes `accept` reject, by closing the listener.
-        return;
+      } catch (error) {
+        // The shutdown has closed the listener. Nothing else makes `accept`
+        // reject; if something does, it may pass.
+        if (this.#stop.signal.aborted) return;
+        log(error);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
+        continue;
       }
       // The shutdown may have started since `accept` resolved.
       if (this.#stop.signal.aborted) await conn.close();
@@ -229,7 +237,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     if (signal.aborted && error === signal.reason) return this.#drain(entry);
     // A `SocketError` after the server itself closed the connection is the
     // consequence of that close, not a failure to report.
-    if (this.#entries.has(entry) || !(error instanceof SocketError)) {
+    if (this.#entries.has(entry) || !isSocketError(error)) {
       this.#reportError(error, entry.conn);
     }
     this.#remove(entry, { error });
@@ -262,12 +270,12 @@ export class StreamServer<A extends Address> implements Server<A> {
     const { onError } = this.#options;
     if (onError !== undefined) {
       this.#runCallback(undefined, () => onError(error, conn));
-    } else if (!(error instanceof SocketError)) console.error(error);
+    } else if (!isSocketError(error)) log(error);
   }
 
   /**
-   * Runs a callback, and reports what it throws: to `onError`, or to the
-   * console without a connection, as for `onError` itself.
+   * Runs a callback, and reports what it throws: to `onError`, or on standard
+   * error without a connection, as for `onError` itself.
    */
   async #runCallback(
     conn: Connection | undefined,
@@ -276,7 +284,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     try {
       await callback();
     } catch (error) {
-      if (conn === undefined) console.error(error);
+      if (conn === undefined) log(error);
       else this.#reportError(error, conn);
     }
   }

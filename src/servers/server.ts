@@ -131,8 +131,13 @@ export interface ServerOptions {
   onDisconnect?: (summary: ConnectionSummary) => void | Promise<void>;
   /**
    * Called with what the handler, `filter`, `onConnect` or `onDisconnect`
-   * threw. What it throws itself goes to `console.error`. Without it, every
-   * error goes there except a `SocketError`, which any peer can cause.
+   * threw. What it throws itself is printed on standard error. Without it,
+   * every error is printed except a `SocketError`, which any peer can cause.
+   *
+   * Printing never blocks or ends the server. Control characters are escaped.
+   * While standard error takes nothing, as a pipe that is not read, 64 KiB wait
+   * and further messages are dropped; a later line tells how many. If the
+   * program has replaced `console.error`, that is called instead.
    */
   onError?: (error: unknown, conn: Connection) => void | Promise<void>;
 }

@@ -10,8 +10,14 @@ export interface DenoRuntime {
   startTls(socket: DenoSocket, options: object): Promise<DenoTlsSocket>;
   permissions: {
     querySync(
-      descriptor: { name: "sys" } | { name: "net"; host: string },
+      descriptor:
+        | { name: "sys"; kind?: "networkInterfaces" }
+        | { name: "net"; host: string },
     ): { state: string };
+  };
+  stderr: {
+    /** Takes what fits. */
+    write(data: Uint8Array): Promise<number>;
   };
 }
 
