@@ -61,7 +61,10 @@ export interface DatagramServerStats {
   received: number;
   /** Replies sent. */
   sent: number;
-  /** Replies withheld by the loop guard, and replies to port 0. */
+  /**
+   * Replies withheld by the loop guard, see {@linkcode LoopGuardOptions}, and
+   * replies to port 0.
+   */
   withheld: number;
   /**
    * Datagrams dropped because the socket's queue was full: they came faster

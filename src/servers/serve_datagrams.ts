@@ -93,8 +93,12 @@ function checkGuard(guard: LoopGuardOptions | false | undefined): void {
     );
   }
   checkNumber("loopGuard.lowestPort", guard.lowestPort ?? 0, 0);
-  checkNumber("loopGuard.burst", guard.burst ?? 1, 1);
-  checkNumber("loopGuard.rate", guard.rate ?? 0, 0);
+  for (const name of ["burst", "addressBurst", "totalBurst"] as const) {
+    checkNumber(`loopGuard.${name}`, guard[name] ?? 1, 1);
+  }
+  for (const name of ["rate", "addressRate", "totalRate"] as const) {
+    checkNumber(`loopGuard.${name}`, guard[name] ?? 0, 0);
+  }
 }
 
 /** Runs the receive loop: handler, loop guard, replies. */
