@@ -1,4 +1,4 @@
-import { canonicalIp, parseIp } from "../ip.ts";
+import { canonicalIp } from "../ip.ts";
 import { isWildcard } from "../net/address.ts";
 import type { NetAddress } from "../socket.ts";
 import { isBroadcast } from "./broadcast.ts";
@@ -11,8 +11,8 @@ import { isBroadcast } from "./broadcast.ts";
  * A loop that the ports do not reveal ends when it exceeds a limit; a slower
  * one goes on, and costs no more than the limit. There are three: for each peer,
  * which is an IP and a port; for each IP, since many slow loops may run between
- * two hosts; and in total, since sources may be forged. The server remembers the
- * last 16384 peers and IPs.
+ * two hosts; and in total, since sources may be forged. The server remembers at
+ * least the last 8192 peers and IPs, and at most twice as many.
  *
  * Servers that keep the defaults of the last two share them: these limits are
  * the process's. A server that sets one of `addressBurst`, `addressRate`,
@@ -74,8 +74,8 @@ export interface LoopGuardOptions {
   totalRate?: number;
 }
 
-/** Peers, and addresses, remembered; beyond, the one added first is forgotten. */
-const MAX_REMEMBERED = 16384;
+/** Peers, and addresses, of a generation; two generations are remembered. */
+const GENERATION = 8192;
 
 interface Limit {
   burst: number;
@@ -96,11 +96,32 @@ interface PeerBucket extends Bucket {
   address: Bucket;
 }
 
+/**
+ * Remembers what was added last. To forget a whole generation is much cheaper
+ * than to look for the oldest entry of a map each time.
+ */
+class Recent<T> {
+  #current = new Map<string, T>();
+  #previous = new Map<string, T>();
+
+  get(key: string): T | undefined {
+    return this.#current.get(key) ?? this.#previous.get(key);
+  }
+
+  add(key: string, value: T): void {
+    if (this.#current.size >= GENERATION) {
+      this.#previous = this.#current;
+      this.#current = new Map();
+    }
+    this.#current.set(key, value);
+  }
+}
+
 /** The limits that a server has in common with others. */
 class SharedLimits {
   readonly address: Limit;
   readonly total: Limit;
-  readonly addresses = new Map<string, Bucket>();
+  readonly addresses = new Recent<Bucket>();
   readonly all: Bucket;
 
   constructor(
@@ -130,7 +151,7 @@ export function loopGuard(
   const { address, total, addresses, all } = hasOwnLimits(options)
     ? new SharedLimits(options)
     : ofProcess;
-  const peers = new Map<string, PeerBucket>();
+  const peers = new Recent<PeerBucket>();
   const ownIp = canonicalIp(own.hostname);
   const wildcard = isWildcard(ownIp);
 
@@ -143,10 +164,10 @@ export function loopGuard(
     let ofAddress = addresses.get(ip);
     if (ofAddress === undefined) {
       ofAddress = { left: address.burst, since };
-      remember(addresses, ip, ofAddress);
+      addresses.add(ip, ofAddress);
     }
     const bucket = { left: burst, since, address: ofAddress };
-    remember(peers, name, bucket);
+    peers.add(name, bucket);
     return bucket;
   };
 
@@ -180,23 +201,10 @@ function refill(bucket: Bucket, { burst, rate }: Limit, now: number): number {
   return bucket.left = Math.min(burst, bucket.left + earned);
 }
 
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  if (map.size >= MAX_REMEMBERED) {
-    for (const first of map.keys()) {
-      map.delete(first);
-      break;
-    }
-  }
-  map.set(key, value);
-}
-
 /** Returns whether a reply to this IP would reach several hosts, or none. */
 function isGroup(ip: string): boolean {
-  const bytes = parseIp(ip.split("%", 1)[0]);
-  // Replies go to addresses only.
-  if (bytes === undefined) return true;
-  const [first] = bytes;
-  if (bytes.length === 16) return first === 0xff || ip === "::";
+  if (ip.includes(":")) return ip === "::" || /^ff..:/.test(ip);
+  const first = Number(ip.slice(0, ip.indexOf(".")));
   return first >= 224 || first === 0 || ip === "127.255.255.255" ||
     isBroadcast(ip);
 }
