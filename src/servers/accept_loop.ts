@@ -91,7 +91,8 @@ export class StreamServer<A extends Address> implements Server<A> {
     const timeout = options?.timeout;
     if (timeout !== undefined) checkNumber("timeout", timeout, 0);
     this.#stop.abort();
-    this.#listener.close();
+    // `finished` waits for the close, too, and rejects if it fails.
+    this.#listener.close().catch(() => {});
     this.#slotFreed.resolve();
     // No handler starts any more, so no connection waits for its filter.
     for (const entry of this.#entries) {
@@ -105,8 +106,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
       timer = setTimeout(removeAll, timeout);
     }
-    await this.finished;
-    clearTimeout(timer);
+    await this.finished.finally(() => clearTimeout(timer));
   }
 
   stats(): ServerStats {
@@ -125,17 +125,22 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Accepts until the shutdown, then waits for the last connection. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const abort = () => void this.shutdown({ timeout: 0 });
+    // `finished` rejects with the same.
+    const abort = () => void this.shutdown({ timeout: 0 }).catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     const sweep = setInterval(
       () => this.#sweep(),
       Math.min(1000, Math.max(10, this.#idleTimeout / 4)),
     );
     await this.#acceptLoop();
-    await this.#listener.close();
-    while (this.#entries.size > 0) await this.#nextFreeSlot();
-    clearInterval(sweep);
-    signal?.removeEventListener("abort", abort);
+    try {
+      await this.#listener.close();
+    } finally {
+      // Also when the close fails, which `finished` reports.
+      while (this.#entries.size > 0) await this.#nextFreeSlot();
+      clearInterval(sweep);
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   async #acceptLoop(): Promise<void> {

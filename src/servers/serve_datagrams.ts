@@ -166,7 +166,8 @@ class UdpServer implements DatagramServer {
   /** Receives until the socket is closed, then waits for the port. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const abort = () => void this.shutdown();
+    // `finished` rejects with the same.
+    const abort = () => void this.shutdown().catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     await this.#receiveLoop();
     signal?.removeEventListener("abort", abort);
