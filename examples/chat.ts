@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { type Connection, formatAddress, serve } from "../mod.ts";
 import { serverFlags, serverOptions } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
+import { escapeLines } from "../src/escape.ts";
 import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
 
 /** Characters that may wait for a slow client; beyond, it is disconnected. */
@@ -29,7 +30,11 @@ await run(async () => {
     broadcast(`${name} came\n`, conn);
     try {
       const texts = conn.readable.pipeThrough(new TextDecoderStream());
-      for await (const text of texts) broadcast(`${name}: ${text}`, conn);
+      for await (const text of texts) {
+        // The others' terminals must not obey a member.
+        const shown = escapeLines(text.replaceAll("\r\n", "\n"));
+        broadcast(`${name}: ${shown}`, conn);
+      }
     } finally {
       members.delete(conn);
       broadcast(`${name} left\n`, conn);

@@ -4,6 +4,7 @@ import { connect, serve } from "../mod.ts";
 import { serverFlags, serverOptions, toNumber } from "../src/cli/flags.ts";
 import { run } from "../src/cli/program.ts";
 import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
+import { log } from "../src/servers/log.ts";
 
 await run(async () => {
   const { values } = parseArgs({
@@ -22,7 +23,7 @@ await run(async () => {
   // Print every error: without `onError`, a server prints none that a peer can
   // cause, such as a target that is down.
   const onError = (error: unknown) =>
-    console.error(error instanceof Error ? error.message : error);
+    log(error instanceof Error ? error.message : error);
   const server = await serve({ ...options, onError }, async (client) => {
     await using target = await connect(to);
     await Promise.all([client.pipeTo(target), target.pipeTo(client)]);

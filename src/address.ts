@@ -1,3 +1,5 @@
+import { escapeControls } from "./escape.ts";
+
 /** The address of a TCP or UDP socket: an IP and a port. */
 export interface NetAddress<
   Transport extends "tcp" | "udp" = "tcp" | "udp",
@@ -37,10 +39,12 @@ export type AddressOf<Transport extends "tcp" | "unix"> = {
 }[Transport];
 
 /**
- * Formats an address in the usual notation.
+ * Formats an address in the usual notation. Control characters, which a peer
+ * may put into the path of a Unix socket, are escaped as in `\x1b`.
  *
  * @param address The address.
- * @returns `127.0.0.1:80`, `[::1]:80` or `unix:/run/x.sock`.
+ * @returns `127.0.0.1:80`, `[::1]:80`, `unix:/run/x.sock`, or `unix:@name` for
+ *   an abstract Unix address, whose path begins with a NUL.
  *
  * @example Usage
  * ```ts
@@ -51,8 +55,11 @@ export type AddressOf<Transport extends "tcp" | "unix"> = {
  * ```
  */
 export function formatAddress(address: Address): string {
-  if (address.transport === "unix") return `unix:${address.path}`;
-  const { hostname, port } = address;
+  if (address.transport === "unix") {
+    return `unix:${escapeControls(address.path.replace(/^\0/, "@"))}`;
+  }
+  const hostname = escapeControls(address.hostname);
+  const { port } = address;
   return hostname.includes(":")
     ? `[${hostname}]:${port}`
     : `${hostname}:${port}`;

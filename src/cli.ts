@@ -33,9 +33,14 @@
 import process from "node:process";
 import { main } from "./cli/main.ts";
 import { run } from "./cli/program.ts";
+import { flushLog } from "./servers/log.ts";
+
+/** Milliseconds to write the last messages to standard error. */
+const FLUSH_TIME = 500;
 
 if (import.meta.main) {
   await run(main, { name: "parley", usageStatus: 2 });
+  await flushLog(FLUSH_TIME);
   // Bun would wait minutes for a connection attempt that was given up.
   process.stdout.write("", () => process.exit());
 }

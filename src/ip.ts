@@ -63,6 +63,21 @@ export function formatIp(bytes: Uint8Array): string {
   return `${before}::${after}`;
 }
 
+/**
+ * Returns the one form of an IP address that can be compared: as RFC 5952 wants
+ * it, and IPv4 without the `::ffff:` that an IPv6 socket puts before it.
+ * Anything else is returned as it is.
+ */
+export function canonicalIp(hostname: string): string {
+  // IPv4 has one form only.
+  if (!hostname.includes(":")) return hostname;
+  const [address, zone] = hostname.split("%", 2);
+  const ip = parseIp(address);
+  if (ip === undefined) return hostname;
+  const text = formatIp(unmapped(ip));
+  return zone === undefined ? text : `${text}%${zone}`;
+}
+
 /** Whether the IPv4 address is inside, as an IPv6 socket shows its peers. */
 function isMapped(bytes: Uint8Array): boolean {
   return bytes.length === 16 &&
@@ -77,7 +92,8 @@ function unmapped(bytes: Uint8Array): Uint8Array {
 /**
  * Reads a network as `10.0.0.0/8`, or a single address; nothing for anything
  * else. Returns whether an address, as a socket shows it, is in there: an
- * IPv4-mapped one counts as IPv4, and is in no IPv6 network.
+ * IPv4-mapped one counts as IPv4, and is in no IPv6 network. The zone of a
+ * link-local address, as `%eth0`, is ignored.
  */
 export function parseNetwork(
   text: string,
@@ -94,7 +110,7 @@ export function parseNetwork(
   }
   const network = base;
   return (hostname) => {
-    const ip = parseIp(hostname);
+    const ip = parseIp(hostname.split("%", 1)[0]);
     return ip !== undefined && sharesBits(unmapped(ip), network, bits);
   };
 }

@@ -32,7 +32,16 @@ import {
 /** The runtimes; a new one is a folder in `adapters/` and a name here. */
 const adapters: readonly Adapter[] = [deno, bun, node];
 
-const calls = openOn(adapters.find(({ isCurrent }) => isCurrent));
+const current = adapters.find(({ isCurrent }) => isCurrent);
+const calls = openOn(current);
+
+/** Writes to standard error where `process.stderr` would block. */
+export const standardError: Adapter["writeError"] = current?.writeError;
+
+/** Whether `node:os` may be asked for the interfaces. */
+export function canListInterfaces(): boolean {
+  return current?.canListInterfaces?.() ?? true;
+}
 
 /**
  * Listens for connections, over TCP, TLS or a Unix socket.

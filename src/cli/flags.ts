@@ -1,5 +1,6 @@
 // The flags of the servers, and the options that they set.
 import { readFileSync } from "node:fs";
+import { log } from "../servers/log.ts";
 import {
   type Connection,
   formatAddress,
@@ -94,8 +95,7 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
     maxConnections: limit("max-connections"),
     maxConnectionsPerHost: limit("max-connections-per-host"),
     idleTimeout: limit("idle-timeout"),
-    onConnect: (conn: Connection) =>
-      console.error(formatAddress(conn.remoteAddr)),
+    onConnect: (conn: Connection) => log(formatAddress(conn.remoteAddr)),
   };
   if (unix !== undefined) {
     const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);

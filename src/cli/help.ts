@@ -52,7 +52,8 @@ An echo server (RFC 862): sends back whatever comes, until the client ends.
 ${server(65432)}
 
 With --udp, replies are guarded against loops: to one peer 10,000 at once, then
-1,000 a second. The address of each client goes to standard error.
+1,000 a second; to one IP five times as many; in all, 25 times. The address of
+each client goes to standard error, and is dropped while that takes none.
 
 ${ends}
 

@@ -1,4 +1,6 @@
 import process from "node:process";
+import { escapeControls } from "../escape.ts";
+import { log } from "../servers/log.ts";
 
 interface ProgramOptions {
   /** Printed before each error. */
@@ -21,8 +23,8 @@ export async function run(
 ): Promise<void> {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
-    const line = text.replaceAll("\n", " ");
-    console.error(name === undefined ? line : `${name}: ${line}`);
+    const line = escapeControls(text.replaceAll("\n", " "));
+    log(name === undefined ? line : `${name}: ${line}`);
     process.exitCode = isUsageError(error) ? usageStatus : 1;
   };
   // Each further write to a closed pipe, as of `head`, is an error again.

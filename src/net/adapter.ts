@@ -69,4 +69,14 @@ export interface Adapter {
     address: NetAddress<"udp">,
     queue: DatagramQueue,
   ): DatagramHandle | Promise<DatagramHandle>;
+  /**
+   * Writes to standard error without blocking the event loop. Absent where
+   * `process.stderr` does that.
+   */
+  writeError?(data: Uint8Array): Promise<void>;
+  /**
+   * Whether `node:os` may list the interfaces without a question to the user.
+   * Absent where it always may.
+   */
+  canListInterfaces?(): boolean;
 }

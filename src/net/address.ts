@@ -1,4 +1,5 @@
-import type { NetAddress, UnixAddress } from "../socket.ts";
+import { canonicalIp } from "../ip.ts";
+import type { Address, NetAddress, UnixAddress } from "../socket.ts";
 
 /** The address of a Unix socket that is bound to no path. */
 export const UNNAMED_UNIX_ADDRESS: UnixAddress = unixAddress("");
@@ -6,6 +7,12 @@ export const UNNAMED_UNIX_ADDRESS: UnixAddress = unixAddress("");
 /** Whether a hostname stands for all of a machine's addresses. */
 export function isWildcard(hostname: string): boolean {
   return hostname === "0.0.0.0" || hostname === "::";
+}
+
+/** Returns an address with the one form of its IP that can be compared. */
+export function canonicalAddress(address: Address): Address {
+  if (address.transport === "unix") return address;
+  return { ...address, hostname: canonicalIp(address.hostname) };
 }
 
 /** The address of a path as it was given; empty for a peer without one. */

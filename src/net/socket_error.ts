@@ -1,4 +1,5 @@
 import { EXPLANATIONS, SocketError, type SocketErrorCode } from "../errors.ts";
+import { escapeControls, escapeLines } from "../escape.ts";
 
 /** Codes of the system or of a runtime, and the code they are reported as. */
 const SYNONYMS: Record<string, SocketErrorCode> = {
@@ -16,7 +17,8 @@ const SYNONYMS: Record<string, SocketErrorCode> = {
 export type NativeError = Error & { code?: string };
 
 /**
- * Makes a {@linkcode SocketError}.
+ * Makes a {@linkcode SocketError}. Control characters are escaped, also in the
+ * text of the cause: a peer may have chosen them, as a name in a certificate.
  *
  * @param code The POSIX code.
  * @param call The call and the address, as "Cannot listen on 127.0.0.1:80".
@@ -29,11 +31,22 @@ export function socketError(
   cause?: unknown,
   explanation: string = EXPLANATIONS[code],
 ): SocketError {
-  return new SocketError(
-    code,
-    `${call} (${code}): ${explanation}`,
-    cause === undefined ? undefined : { cause },
-  );
+  const message = escapeControls(`${call} (${code}): ${explanation}`);
+  if (cause === undefined) return new SocketError(code, message);
+  escapeMessages(cause);
+  return new SocketError(code, message, { cause });
+}
+
+/** Escapes what a console prints of a runtime's error and its causes. */
+function escapeMessages(error: unknown): void {
+  if (!(error instanceof Error)) return;
+  const message = escapeLines(error.message);
+  if (message !== error.message) {
+    const { stack } = error;
+    error.message = message;
+    if (stack !== undefined) error.stack = escapeLines(stack);
+  }
+  escapeMessages(error.cause);
 }
 
 /**

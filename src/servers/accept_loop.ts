@@ -2,6 +2,7 @@ import { checkNumber } from "../net/validate.ts";
 import { SocketError } from "../errors.ts";
 import { DRAIN_TIME, drainConnection } from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
+import { isSocketError, log } from "./log.ts";
 import type {
   Handler,
   HandlerContext,
@@ -10,6 +11,7 @@ import type {
   ServerStats,
   ShutdownOptions,
 } from "./server.ts";
+import { canonicalAddress } from "../net/address.ts";
 import {
   type Address,
   type Connection,
@@ -19,6 +21,9 @@ import {
 
 /** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Milliseconds from an unexpected error of `accept` to the next try. */
+const ACCEPT_PAUSE = 100;
 
 /** An accepted connection, until it is closed. */
 interface ConnectionEntry {
@@ -86,7 +91,8 @@ export class StreamServer<A extends Address> implements Server<A> {
     const timeout = options?.timeout;
     if (timeout !== undefined) checkNumber("timeout", timeout, 0);
     this.#stop.abort();
-    this.#listener.close();
+    // `finished` waits for the close, too, and rejects if it fails.
+    this.#listener.close().catch(() => {});
     this.#slotFreed.resolve();
     // No handler starts any more, so no connection waits for its filter.
     for (const entry of this.#entries) {
@@ -100,8 +106,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
       timer = setTimeout(removeAll, timeout);
     }
-    await this.finished;
-    clearTimeout(timer);
+    await this.finished.finally(() => clearTimeout(timer));
   }
 
   stats(): ServerStats {
@@ -120,17 +125,22 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Accepts until the shutdown, then waits for the last connection. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const abort = () => void this.shutdown({ timeout: 0 });
+    // `finished` rejects with the same.
+    const abort = () => void this.shutdown({ timeout: 0 }).catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     const sweep = setInterval(
       () => this.#sweep(),
       Math.min(1000, Math.max(10, this.#idleTimeout / 4)),
     );
     await this.#acceptLoop();
-    await this.#listener.close();
-    while (this.#entries.size > 0) await this.#nextFreeSlot();
-    clearInterval(sweep);
-    signal?.removeEventListener("abort", abort);
+    try {
+      await this.#listener.close();
+    } finally {
+      // Also when the close fails, which `finished` reports.
+      while (this.#entries.size > 0) await this.#nextFreeSlot();
+      clearInterval(sweep);
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   async #acceptLoop(): Promise<void> {
@@ -143,9 +153,13 @@ export class StreamServer<A extends Address> implements Server<A> {
       let conn: Connection;
       try {
         conn = await this.#listener.accept();
-      } catch {
-        // Only the shutdown makes `accept` reject, by closing the listener.
-        return;
+      } catch (error) {
+        // The shutdown has closed the listener. Nothing else makes `accept`
+        // reject; if something does, it may pass.
+        if (this.#stop.signal.aborted) return;
+        log(error);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
+        continue;
       }
       // The shutdown may have started since `accept` resolved.
       if (this.#stop.signal.aborted) await conn.close();
@@ -183,7 +197,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   ): Promise<void> {
     let passed = false;
     try {
-      passed = await filter(entry.conn.remoteAddr);
+      passed = await filter(canonicalAddress(entry.conn.remoteAddr));
     } catch (error) {
       this.#reportError(error, entry.conn);
     }
@@ -228,7 +242,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     if (signal.aborted && error === signal.reason) return this.#drain(entry);
     // A `SocketError` after the server itself closed the connection is the
     // consequence of that close, not a failure to report.
-    if (this.#entries.has(entry) || !(error instanceof SocketError)) {
+    if (this.#entries.has(entry) || !isSocketError(error)) {
       this.#reportError(error, entry.conn);
     }
     this.#remove(entry, { error });
@@ -261,12 +275,12 @@ export class StreamServer<A extends Address> implements Server<A> {
     const { onError } = this.#options;
     if (onError !== undefined) {
       this.#runCallback(undefined, () => onError(error, conn));
-    } else if (!(error instanceof SocketError)) console.error(error);
+    } else if (!isSocketError(error)) log(error);
   }
 
   /**
-   * Runs a callback, and reports what it throws: to `onError`, or to the
-   * console without a connection, as for `onError` itself.
+   * Runs a callback, and reports what it throws: to `onError`, or on standard
+   * error without a connection, as for `onError` itself.
    */
   async #runCallback(
     conn: Connection | undefined,
@@ -275,7 +289,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     try {
       await callback();
     } catch (error) {
-      if (conn === undefined) console.error(error);
+      if (conn === undefined) log(error);
       else this.#reportError(error, conn);
     }
   }

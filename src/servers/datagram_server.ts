@@ -11,6 +11,12 @@ export type DatagramReply = Uint8Array | string | void;
  * Handles one datagram and returns the reply, or nothing. The array belongs to
  * the handler, which may keep and change it. An async handler does not delay
  * the next datagrams; their replies may overtake its own.
+ *
+ * At most 1024 async handlers run at once, fewer with large datagrams: together
+ * they hold 4 MiB. Further datagrams wait in the socket's queue, and those that
+ * find it full are dropped, see {@linkcode DatagramServerStats.dropped}. A
+ * handler that never settles takes its place for good, and so does an async
+ * `onError`.
  */
 export type DatagramHandler = (
   data: Uint8Array<ArrayBuffer>,
@@ -41,9 +47,10 @@ export interface DatagramServerOptions {
   onListen?: (addr: NetAddress<"udp">) => void | Promise<void>;
   /**
    * Called with what the handler threw, or with the error of a reply that
-   * could not be sent. What it throws itself goes to `console.error`. Without
-   * it, every error goes there except a `SocketError`, which any peer can
-   * cause; only the first missing permission to reply is printed, too.
+   * could not be sent. What it throws itself is printed on standard error.
+   * Without it, every error is printed except a `SocketError`, which any peer
+   * can cause; only the first missing permission to reply is printed, too.
+   * Errors are printed as `serve` does.
    */
   onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
 }
@@ -54,9 +61,15 @@ export interface DatagramServerStats {
   received: number;
   /** Replies sent. */
   sent: number;
-  /** Replies withheld by the loop guard, and replies to port 0. */
+  /**
+   * Replies withheld by the loop guard, see {@linkcode LoopGuardOptions}, and
+   * replies to port 0.
+   */
   withheld: number;
-  /** Datagrams dropped because the socket's queue was full. */
+  /**
+   * Datagrams dropped because the socket's queue was full: they came faster
+   * than replies could be sent, or than handlers settled.
+   */
   dropped: number;
   /** Bytes in the datagrams received. */
   bytesReceived: number;

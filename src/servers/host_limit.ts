@@ -1,3 +1,4 @@
+import { canonicalIp } from "../ip.ts";
 import type { Address } from "../socket.ts";
 
 /** Limits connections per peer IP. Unix sockets have no IP, and no limit. */
@@ -23,9 +24,10 @@ export class HostLimit {
 
   #change(remoteAddr: Address, change: number): number {
     if (this.#max === Infinity || remoteAddr.transport === "unix") return 0;
-    const count = (this.#counts.get(remoteAddr.hostname) ?? 0) + change;
-    if (count > 0) this.#counts.set(remoteAddr.hostname, count);
-    else this.#counts.delete(remoteAddr.hostname);
+    const ip = canonicalIp(remoteAddr.hostname);
+    const count = (this.#counts.get(ip) ?? 0) + change;
+    if (count > 0) this.#counts.set(ip, count);
+    else this.#counts.delete(ip);
     return count;
   }
 }

@@ -1,5 +1,4 @@
 import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
-import { SocketError } from "../errors.ts";
 import type {
   DatagramHandler,
   DatagramReply,
@@ -7,11 +6,17 @@ import type {
   DatagramServerOptions,
   DatagramServerStats,
 } from "./datagram_server.ts";
+import { isSocketError, log } from "./log.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { bind } from "../open.ts";
 import type { BindOptions, DatagramSocket, NetAddress } from "../socket.ts";
 
 const encoder = new TextEncoder();
+
+/** Bytes of the datagrams that async handlers may hold at once. */
+const MAX_PENDING = 4 * 1024 * 1024;
+/** Counted for each of them in addition, so that 1024 may run at once. */
+const PENDING_COST = 4096;
 
 /**
  * Receives datagrams and sends back what the handler returns, within the limits
@@ -88,8 +93,12 @@ function checkGuard(guard: LoopGuardOptions | false | undefined): void {
     );
   }
   checkNumber("loopGuard.lowestPort", guard.lowestPort ?? 0, 0);
-  checkNumber("loopGuard.burst", guard.burst ?? 1, 1);
-  checkNumber("loopGuard.rate", guard.rate ?? 0, 0);
+  for (const name of ["burst", "addressBurst", "totalBurst"] as const) {
+    checkNumber(`loopGuard.${name}`, guard[name] ?? 1, 1);
+  }
+  for (const name of ["rate", "addressRate", "totalRate"] as const) {
+    checkNumber(`loopGuard.${name}`, guard[name] ?? 0, 0);
+  }
 }
 
 /** Runs the receive loop: handler, loop guard, replies. */
@@ -116,6 +125,12 @@ class UdpServer implements DatagramServer {
   };
   /** Whether the missing permission to reply has been printed. */
   #warned = false;
+  /** What pending handlers, their replies and `onError` hold, in bytes. */
+  #pending = 0;
+  /** Resolved when `#pending` shrinks, and by the shutdown. */
+  #room = Promise.withResolvers<void>();
+  /** Whether the shutdown has started. */
+  #stopped = false;
 
   constructor(
     socket: DatagramSocket,
@@ -134,6 +149,8 @@ class UdpServer implements DatagramServer {
   }
 
   async shutdown(): Promise<void> {
+    this.#stopped = true;
+    this.#room.resolve();
     await this.#socket.close();
     await this.finished;
   }
@@ -149,7 +166,8 @@ class UdpServer implements DatagramServer {
   /** Receives until the socket is closed, then waits for the port. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const abort = () => void this.shutdown();
+    // `finished` rejects with the same.
+    const abort = () => void this.shutdown().catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     await this.#receiveLoop();
     signal?.removeEventListener("abort", abort);
@@ -159,12 +177,14 @@ class UdpServer implements DatagramServer {
 
   async #receiveLoop(): Promise<void> {
     for (;;) {
+      if (this.#pending >= MAX_PENDING) await this.#waitForRoom();
       let data: Uint8Array<ArrayBuffer>;
       let from: NetAddress<"udp">;
       try {
         [data, from] = await this.#socket.recvFrom();
-      } catch {
+      } catch (error) {
         // Only the close of the socket makes `recvFrom` reject.
+        if (!this.#stopped) log(error);
         return;
       }
       this.#stats.received++;
@@ -185,10 +205,37 @@ class UdpServer implements DatagramServer {
       const reply = this.#handler(data, from);
       if (!(reply instanceof Promise)) return reply;
       // Not awaited, so that a slow handler does not delay other datagrams.
-      reply.then((reply) => this.#reply(reply, from))
-        .catch((error) => this.#reportError(error, from));
+      this.#track(this.#replyLater(reply, from), data.length);
     } catch (error) {
       this.#reportError(error, from);
+    }
+  }
+
+  async #replyLater(
+    pending: Promise<DatagramReply>,
+    from: NetAddress<"udp">,
+  ): Promise<void> {
+    try {
+      await this.#reply(await pending, from);
+    } catch (error) {
+      this.#reportError(error, from);
+    }
+  }
+
+  /** Counts work that the receive loop does not await; it must not reject. */
+  async #track(work: Promise<void>, bytes: number): Promise<void> {
+    const cost = bytes + PENDING_COST;
+    this.#pending += cost;
+    await work;
+    this.#pending -= cost;
+    this.#room.resolve();
+  }
+
+  /** Leaves datagrams to the socket's queue, which drops and counts. */
+  async #waitForRoom(): Promise<void> {
+    while (this.#pending >= MAX_PENDING && !this.#stopped) {
+      this.#room = Promise.withResolvers();
+      await this.#room.promise;
     }
   }
 
@@ -209,24 +256,27 @@ class UdpServer implements DatagramServer {
     }
   }
 
-  async #reportError(error: unknown, from: NetAddress<"udp">): Promise<void> {
+  #reportError(error: unknown, from: NetAddress<"udp">): void {
     const { onError } = this.#options;
     if (onError === undefined) return this.#printError(error);
-    try {
-      await onError(error, from);
-    } catch (error) {
-      // The callback must not end the server.
-      console.error(error);
-    }
+    const call = async () => {
+      try {
+        await onError(error, from);
+      } catch (error) {
+        // The callback must not end the server.
+        log(error);
+      }
+    };
+    this.#track(call(), 0);
   }
 
   /** Prints errors that no peer can cause. */
   #printError(error: unknown): void {
-    if (!(error instanceof SocketError)) console.error(error);
+    if (!isSocketError(error)) log(error);
     // Without the permission every reply fails: print that once.
     else if (error.code === "EACCES" && !this.#warned) {
       this.#warned = true;
-      console.error(error.message);
+      log(error.message);
     }
   }
 }

@@ -88,6 +88,7 @@ export interface ServerOptions {
   maxConnections?: number;
   /**
    * Connections open at once per peer IP, at least 1; further ones are closed.
+   * `::ffff:192.0.2.1` counts as `192.0.2.1`.
    * Behind a load balancer without `proxyProtocol`, all clients share one IP.
    * Unix sockets have no IP and no such limit.
    *
@@ -108,6 +109,9 @@ export interface ServerOptions {
   /**
    * Returns whether to serve this peer. The connection is closed otherwise, and
    * when the filter throws. A pending filter delays no other connection.
+   *
+   * An IP has one form here: the IPv4 address of a peer that a socket on `::`
+   * shows as `::ffff:192.0.2.1` is `192.0.2.1`.
    */
   filter?: (remoteAddr: Address) => boolean | Promise<boolean>;
   /**
@@ -127,8 +131,13 @@ export interface ServerOptions {
   onDisconnect?: (summary: ConnectionSummary) => void | Promise<void>;
   /**
    * Called with what the handler, `filter`, `onConnect` or `onDisconnect`
-   * threw. What it throws itself goes to `console.error`. Without it, every
-   * error goes there except a `SocketError`, which any peer can cause.
+   * threw. What it throws itself is printed on standard error. Without it,
+   * every error is printed except a `SocketError`, which any peer can cause.
+   *
+   * Printing never blocks or ends the server. Control characters are escaped.
+   * While standard error takes nothing, as a pipe that is not read, 64 KiB wait
+   * and further messages are dropped; a later line tells how many. If the
+   * program has replaced `console.error`, that is called instead.
    */
   onError?: (error: unknown, conn: Connection) => void | Promise<void>;
 }

@@ -165,6 +165,17 @@ for (const runtime of runtimes) {
       );
     });
 
+    it("escapes what would command a terminal", options, async () => {
+      await using server = await serve(runtime, "TCP/IPv4", "chat");
+      await using first = await connect(server.target);
+      const came = first.recv();
+      await using second = await connect(server.target);
+      assert(text(await came).endsWith(" came\n"));
+      await second.send("\x1b[2Jhello\r\n");
+      const hello = text(await first.recv());
+      assert(hello.endsWith(": \\x1b[2Jhello\n"), JSON.stringify(hello));
+    });
+
     for (const transport of streamNames) {
       it(
         `passes lines between two clients, ${transport}`,

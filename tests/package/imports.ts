@@ -11,7 +11,7 @@ export interface Import {
   to: string;
 }
 
-const TYPES = /^src\/(socket|options|address|errors|ip)\.ts$/;
+const TYPES = /^src\/(socket|options|address|errors|escape|ip)\.ts$/;
 const NET = /^src\/net\//;
 const OPEN = /^src\/open\.ts$/;
 const SERVERS = /^src\/servers\//;
@@ -34,8 +34,12 @@ const PLACES: Place[] = [
   },
   {
     files: CLI,
-    imports: [/^mod\.ts$/, /^src\/ip\.ts$/, /^deno\.json$/],
-    rule: "the command line imports mod.ts, src/ip.ts and its own folder",
+    imports: [
+      ...[/^mod\.ts$/, /^src\/(ip|escape)\.ts$/, /^deno\.json$/],
+      /^src\/servers\/log\.ts$/,
+    ],
+    rule: "the command line imports mod.ts, src/ip.ts, src/escape.ts, " +
+      "src/servers/log.ts and its own folder",
   },
   {
     files: SERVERS,

@@ -1,4 +1,5 @@
 // Which datagrams a server answers.
+import { networkInterfaces } from "node:os";
 import process from "node:process";
 import { describe, it } from "node:test";
 import {
@@ -48,7 +49,14 @@ describe("loopGuard", () => {
     ["IPv6 multicast", "::", peer("ff02::1", 40000), false],
     ["broadcast", "0.0.0.0", peer("255.255.255.255", 40000), false],
     ["mapped broadcast", "::", peer("::ffff:255.255.255.255", 40000), false],
+    ["loopback broadcast", "127.0.0.1", peer("127.255.255.255", 4e4), false],
+    ["mapped loopback broadcast", "::", peer("::ffff:7fff:ffff", 4e4), false],
     ["no address", "0.0.0.0", peer("0.0.0.0", 40000), false],
+    ["this network", "0.0.0.0", peer("0.1.2.3", 40000), false],
+    ["itself, mapped", "127.0.0.1", peer("::ffff:7f00:1", 7000), false],
+    ["itself, in capitals", "fd00::a", peer("FD00:0::A", 7000), false],
+    ["multicast with a zone", "::", peer("ff02::1%lo", 40000), false],
+    ["a client with a zone", "::", peer("fe80::1%lo", 40000), true],
     ["no IPv6 address", "::", peer("::", 40000), false],
     ["a well-known service", "127.0.0.1", peer("127.0.0.1", 7), false],
     ["port 1023", "127.0.0.1", peer("127.0.0.1", 1023), false],
@@ -65,6 +73,73 @@ describe("loopGuard", () => {
       assertEquals([mayAnswer(from), mayAnswer(from)], [verdict, verdict]);
     });
   }
+  it("answers no broadcast address of an interface", () => {
+    const mayAnswer = loopGuard(peer("0.0.0.0", 7000), {});
+    const cidrs = Object.values(networkInterfaces()).flat()
+      .flatMap((it) => it?.family === "IPv4" && it.cidr ? [it.cidr] : []);
+    assert(cidrs.length > 0);
+    for (const cidr of cidrs) {
+      const [address, bits] = cidr.split("/");
+      if (Number(bits) > 30) continue;
+      const number = address.split(".")
+        .reduce((sum, part) => sum * 256 + Number(part), 0);
+      const size = 2 ** (32 - Number(bits));
+      const first = number - number % size;
+      const toIp = (number: number) =>
+        [24, 16, 8, 0].map((shift) => number / 2 ** shift & 255).join(".");
+      const verdicts = [first, first + size - 1, first + size - 2]
+        .map((number) => mayAnswer(peer(toIp(number), 40000)));
+      assertEquals(verdicts, [false, false, true], cidr);
+    }
+  });
+  it("allows a burst to each address, whatever the port or the form", () => {
+    const options = { burst: 5, rate: 0, addressBurst: 12, addressRate: 0 };
+    const mayAnswer = loopGuard(peer("127.0.0.1", 7000), options);
+    const counts = ["192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"]
+      .map((hostname) => inARow(mayAnswer, peer(hostname, 40000)));
+    assertEquals(counts, [5, 5, 2]);
+    assertEquals(inARow(mayAnswer, peer("192.0.2.1", 40001)), 0);
+    assertEquals(inARow(mayAnswer, peer("192.0.2.2", 40000)), 5);
+  });
+  it("allows a burst in total", () => {
+    const options = { burst: 5, rate: 0, totalBurst: 12, totalRate: 0 };
+    const mayAnswer = loopGuard(peer("127.0.0.1", 7000), options);
+    const counts = [1, 2, 3, 4]
+      .map((i) => inARow(mayAnswer, peer(`192.0.2.${i}`, 40000)));
+    assertEquals(counts, [5, 5, 2, 0]);
+  });
+  it("withheld replies cost nothing", () => {
+    const options = { burst: 5, rate: 0, totalBurst: 12, totalRate: 0 };
+    const mayAnswer = loopGuard(peer("127.0.0.1", 7000), options);
+    for (let i = 0; i < 100; i++) mayAnswer(client);
+    assertEquals(inARow(mayAnswer, peer("192.0.2.1", 40000)), 5);
+  });
+  it("earns the rates of address and total", () => {
+    const options = {
+      ...{ addressBurst: 1, addressRate: 100, totalBurst: 1, totalRate: 1000 },
+    };
+    const mayAnswer = loopGuard(peer("127.0.0.1", 7000), options);
+    const started = performance.now();
+    const counts = [0, 0];
+    while (performance.now() < started + 200) {
+      for (const i of [0, 1]) {
+        if (mayAnswer(peer(`192.0.2.${i + 1}`, 40000))) counts[i]++;
+      }
+    }
+    const most = (performance.now() - started) / 10 + 2;
+    assert(counts.every((count) => count >= 10 && count <= most), `${counts}`);
+  });
+  it("servers share the defaults of the process, and nothing else", () => {
+    const guard = (options: LoopGuardOptions) =>
+      loopGuard(peer("127.0.0.1", 7000), { burst: 1e6, rate: 0, ...options });
+    const from = peer("192.0.2.7", 40000);
+    const first = inARow(guard({}), from);
+    assert(first >= 50_000 && first < 60_000, `${first}`);
+    const second = inARow(guard({}), from);
+    assert(second < 5000, `${second}`);
+    assertEquals(inARow(guard({ addressRate: 0 }), from), 50_000);
+    assertEquals(inARow(guard({ totalBurst: 40, totalRate: 0 }), from), 40);
+  });
   it("allows a burst to each peer, then the rate", () => {
     const mayAnswer = loopGuard(peer("127.0.0.1", 7000), bounded);
     assertEquals(inARow(mayAnswer, client), 5);

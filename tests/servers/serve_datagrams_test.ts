@@ -312,6 +312,10 @@ describe("wrong options", () => {
       ["lowestPort", [-1, NaN, "1", 1n]],
       ["burst", [0, -1, NaN, "1", true]],
       ["rate", [-1, NaN, "1", {}]],
+      ["addressBurst", [0, NaN, "1"]],
+      ["addressRate", [-1, NaN, "1"]],
+      ["totalBurst", [0, NaN, "1"]],
+      ["totalRate", [-1, NaN, "1"]],
     ] as const
   ) {
     for (const value of values) {

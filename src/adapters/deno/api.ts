@@ -8,8 +8,14 @@ export interface DenoRuntime {
   connect(options: object): Promise<DenoSocket>;
   permissions: {
     querySync(
-      descriptor: { name: "sys" } | { name: "net"; host: string },
+      descriptor:
+        | { name: "sys"; kind?: "networkInterfaces" }
+        | { name: "net"; host: string },
     ): { state: string };
+  };
+  stderr: {
+    /** Takes what fits. */
+    write(data: Uint8Array): Promise<number>;
   };
 }
 

@@ -45,6 +45,17 @@ export const deno: Adapter = {
   },
 
   bind: bindUdp,
+
+  // `process.stderr`, as `console.error`, blocks while a pipe is not read.
+  async writeError(data) {
+    for (let at = 0; at < data.length;) {
+      at += await Deno.stderr.write(data.subarray(at));
+    }
+  },
+
+  canListInterfaces: () =>
+    Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" })
+      .state === "granted",
 };
 
 async function listenTcp(

@@ -1,5 +1,5 @@
 import { bind, type DatagramSocket, formatAddress } from "../../../mod.ts";
-import { formatIp, parseIp } from "../../ip.ts";
+import { canonicalIp, parseIp } from "../../ip.ts";
 import type { PingOptions, UdpTarget } from "./options.ts";
 import {
   compare,
@@ -70,7 +70,7 @@ async function receive(
 /** Formats an IP; `undefined` for a name, or for a wildcard like `0.0.0.0`. */
 function normalizeIp(hostname: string): string | undefined {
   const ip = parseIp(hostname);
-  return ip?.some((byte) => byte !== 0) ? formatIp(ip) : undefined;
+  return ip?.some((byte) => byte !== 0) ? canonicalIp(hostname) : undefined;
 }
 
 /** Finds the message that a datagram answers, and compares them. */

@@ -94,11 +94,11 @@ function toTarget(text: string, flags: PingFlags): StreamTarget | UdpTarget {
   const tlsFlag = (["tls", "ca", "server-name"] as const).find((name) =>
     flags[name] !== undefined && flags[name] !== false
   );
-  const path = /^unix:(.+)$/.exec(text)?.[1];
+  const path = /^unix:(.+)$/s.exec(text)?.[1];
   if (path !== undefined) {
     rejectFlag(flags.udp ? "udp" : tlsFlag, "a Unix socket");
     return {
-      name: text,
+      name: formatAddress({ transport: "unix", path }),
       transport: "unix",
       connectOptions: () => ({ transport: "unix", path }),
     };

@@ -1,5 +1,6 @@
 // The output of `ping`: a line for each reply and a summary, or JSON.
 import process from "node:process";
+import { escapeControls, escapeJson } from "../../escape.ts";
 import type { PingOptions } from "./options.ts";
 import type { Difference } from "./payload.ts";
 import type {
@@ -98,7 +99,8 @@ export function jsonReport({ target, size }: PingOptions): Report {
         error: error === undefined ? null : toJsonError(error),
       };
       // Bun's `console.log` does not report a full disk.
-      process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+      const json = JSON.stringify(document, undefined, 2);
+      process.stdout.write(`${escapeJson(json)}\n`);
     },
   };
 }
@@ -239,7 +241,9 @@ function createScreen(): Screen {
   const width = () => (stdout.columns || 80) - 1;
   // The cursor returns: a terminal prints ^C at its position.
   const write = (text: string) =>
-    stdout.write(`\r${text.slice(0, width()).padEnd(width())}\r`);
+    stdout.write(
+      `\r${escapeControls(text).slice(0, width()).padEnd(width())}\r`,
+    );
   const erase = () => {
     if (hasStatus) write("");
     hasStatus = false;
@@ -247,7 +251,7 @@ function createScreen(): Screen {
   return {
     print(line) {
       erase();
-      stdout.write(`${line}\n`);
+      stdout.write(`${escapeControls(line)}\n`);
     },
     status(text) {
       if (!stdout.isTTY) return;

@@ -49,8 +49,10 @@ export class ProxyListenerHandle implements ListenerHandle {
     this.#isAccepting = true;
     try {
       while (this.#queue.isWanted) this.#readHeader(await this.#inner.accept());
-    } catch {
-      // `accept` rejects only when the listener is closed.
+    } catch (error) {
+      // The listener is closed, and this queue was closed before. Another error
+      // goes to the callers of `accept`.
+      if (error instanceof Error) this.#queue.close(error);
     }
     this.#isAccepting = false;
   }
