@@ -21,8 +21,11 @@ export async function serveUntilSignal(
   secure = false,
 ): Promise<void> {
   let signals = 0;
-  const stop = () =>
-    void server.shutdown({ timeout: signals++ === 0 ? SERVER_GRACE : 0 });
+  const stop = () => {
+    const timeout = signals++ === 0 ? SERVER_GRACE : 0;
+    // `finished` reports what fails.
+    server.shutdown({ timeout }).catch(() => {});
+  };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const { addr } = server;
   const kind = secure ? "tls " : addr.transport === "udp" ? "udp " : "";

@@ -120,17 +120,22 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Accepts until the shutdown, then waits for the last connection. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const abort = () => void this.shutdown({ timeout: 0 });
+    // `finished` reports what fails.
+    const abort = () => void this.shutdown({ timeout: 0 }).catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     const sweep = setInterval(
       () => this.#sweep(),
       Math.min(1000, Math.max(10, this.#idleTimeout / 4)),
     );
     await this.#acceptLoop();
-    await this.#listener.close();
-    while (this.#entries.size > 0) await this.#nextFreeSlot();
-    clearInterval(sweep);
-    signal?.removeEventListener("abort", abort);
+    try {
+      await this.#listener.close();
+    } finally {
+      // Clients may finish, even if the socket's file could not be removed.
+      while (this.#entries.size > 0) await this.#nextFreeSlot();
+      clearInterval(sweep);
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   async #acceptLoop(): Promise<void> {
