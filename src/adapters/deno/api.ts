@@ -9,11 +9,14 @@ export interface DenoRuntime {
   connect(options: object): Promise<DenoSocket>;
   startTls(socket: DenoSocket, options: object): Promise<DenoTlsSocket>;
   permissions: {
-    querySync(
-      descriptor: { name: "sys" } | { name: "net"; host: string },
-    ): { state: string };
+    querySync(descriptor: DenoPermission): { state: string };
   };
 }
+
+/** What `Deno.permissions` is asked for. */
+export type DenoPermission =
+  | { name: "net"; host: string }
+  | { name: "read" | "write"; path: string };
 
 /** A `Deno.Listener`. */
 export interface DenoListener {

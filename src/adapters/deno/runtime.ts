@@ -13,11 +13,15 @@ import { unixAddress } from "../../net/address.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
-import { Deno } from "./api.ts";
+import { isSocketInUse } from "../../net/socket_in_use.ts";
+import { Deno, type DenoPermission } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
 import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
 import { startTls } from "./tls.ts";
 import { bindUdp } from "./udp.ts";
+
+/** Linux's list of its Unix sockets. */
+const UNIX_TABLE = "/proc/net/unix";
 
 /** The interface on Deno's own sockets. */
 export const deno: Adapter = {
@@ -73,13 +77,30 @@ function listenUnix(
   queue: AcceptQueue,
 ): Promise<ListenerHandle> {
   const { transport, path } = options;
+  const canRead = (path: string) => isGranted({ name: "read", path });
   return listenOnSocketFile(options, {
-    listen: (full) => {
-      const listener = Deno.listen({ transport, path: full });
+    listen: (bound) => {
+      const listener = Deno.listen({ transport, path: bound });
       return new DenoListenerHandle(listener, options, queue, path);
     },
-    connect: async () => (await Deno.connect({ transport, path })).close(),
-    canSetUmask: Deno.permissions.querySync({ name: "sys" }).state ===
-      "granted",
+    isOpen: (file) =>
+      isSocketInUse(
+        file,
+        async () => (await Deno.connect({ transport, path: file })).close(),
+        async () => {
+          // Deno wants every permission for it; asking would not help.
+          if (!canRead(UNIX_TABLE)) return "";
+          const { readFile } = await import("node:fs/promises");
+          return await readFile(UNIX_TABLE, "utf8").catch(() => "");
+        },
+      ),
+    mayUse: (path) =>
+      canRead(path) && isGranted({ name: "write", path }) &&
+      isGranted({ name: "net", host: `unix:${path}` }),
   });
+}
+
+/** Whether Deno grants a permission without asking the user. */
+function isGranted(descriptor: DenoPermission): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
 }
