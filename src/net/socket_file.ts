@@ -156,28 +156,31 @@ class SocketFile {
 
   /** Links the socket to the path; false where no link can be made. */
   async #publish(socket: string): Promise<boolean> {
-    const link = () => this.#link(socket);
+    const link = () => this.#link(socket, this.#full);
     let code = link();
-    if (code === "EEXIST" && await this.#removeStale()) code = link();
+    const aside = `${socket}-old`;
+    if (code === "EEXIST" && await this.#removeStale(aside)) code = link();
     if (code !== "EEXIST") return code === undefined;
     throw socketError("EADDRINUSE", `Cannot listen on ${this.#name}`);
   }
 
-  /** Links the socket to the path; returns the code of the error, if any. */
-  #link(socket: string): string | undefined {
+  /** Links a file to a path; returns the code of the error, if any. */
+  #link(file: string, path: string): string | undefined {
     try {
-      this.#node.fs.linkSync(socket, this.#full);
+      this.#node.fs.linkSync(file, path);
     } catch (error) {
       return (error as NativeError).code ?? "EPERM";
     }
   }
 
   /**
-   * Removes a socket that no process has open, if the options say so. Of two
-   * servers that do so at once, one finds the other's socket here; only between
-   * the two calls at the end could it still remove that one.
+   * Removes a socket that no process has open, if the options say so. Another
+   * server may do the same at once, and have its own socket there already.
+   *
+   * @param aside Where to move it first; by default it is removed at its path.
+   * @returns Whether the path may be free now.
    */
-  async #removeStale(): Promise<boolean> {
+  async #removeStale(aside?: string): Promise<boolean> {
     if (!this.#options.removeStale) return false;
     const found = this.#look(this.#full);
     if (found === undefined) return true;
@@ -185,10 +188,27 @@ class SocketFile {
     if (!found.isSocket() || await this.#runtime.isOpen(path)) return false;
     const now = this.#look(this.#full);
     // An inode may be used again, but not with the old time.
-    const isSame = now === undefined || now.dev === found.dev &&
-        now.ino === found.ino && now.ctimeNs === found.ctimeNs;
-    if (isSame) this.#node.fs.rmSync(this.#full, { force: true });
-    return isSame;
+    if (now?.ino !== found.ino || now.ctimeNs !== found.ctimeNs) {
+      return now === undefined;
+    }
+    if (aside === undefined) this.#unlink(this.#full);
+    return aside === undefined || this.#takeAway(found.ino, aside);
+  }
+
+  /** Removes the file of this inode; any other one is put back. */
+  #takeAway(ino: bigint, aside: string): boolean {
+    const { fs } = this.#node;
+    try {
+      fs.renameSync(this.#full, aside);
+    } catch (error) {
+      if ((error as NativeError).code === "ENOENT") return true;
+      throw error;
+    }
+    const isStale = this.#look(aside)?.ino === ino;
+    // If the path is taken again, another's file stays where it is now.
+    const isDone = isStale || this.#link(aside, this.#full) === undefined;
+    if (isDone) this.#unlink(aside);
+    return isStale;
   }
 
   #setMode(path: string): void {
@@ -200,7 +220,7 @@ class SocketFile {
     const remove = () => {
       // While the socket is open, no other file can have its inode.
       if (this.#identify(this.#full) === ours) {
-        this.#node.fs.rmSync(this.#full, { force: true });
+        this.#unlink(this.#full);
       }
     };
     this.#removeAtExit(remove);
@@ -241,6 +261,15 @@ class SocketFile {
   #identify(path: string): string | undefined {
     const file = this.#look(path);
     return file && `${file.dev}:${file.ino}`;
+  }
+
+  #unlink(path: string): void {
+    try {
+      this.#node.fs.unlinkSync(path);
+    } catch (error) {
+      // Another process removed it just now.
+      if ((error as NativeError).code !== "ENOENT") throw error;
+    }
   }
 
   #look(path: string) {

@@ -20,9 +20,6 @@ import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
 import { startTls } from "./tls.ts";
 import { bindUdp } from "./udp.ts";
 
-/** Linux's list of its Unix sockets. */
-const UNIX_TABLE = "/proc/net/unix";
-
 /** The interface on Deno's own sockets. */
 export const deno: Adapter = {
   isCurrent: Deno !== undefined,
@@ -87,12 +84,7 @@ function listenUnix(
       isSocketInUse(
         file,
         async () => (await Deno.connect({ transport, path: file })).close(),
-        async () => {
-          // Deno wants every permission for it; asking would not help.
-          if (!canRead(UNIX_TABLE)) return "";
-          const { readFile } = await import("node:fs/promises");
-          return await readFile(UNIX_TABLE, "utf8").catch(() => "");
-        },
+        canRead,
       ),
     mayUse: (path) =>
       canRead(path) && isGranted({ name: "write", path }) &&
