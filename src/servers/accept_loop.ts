@@ -100,8 +100,11 @@ export class StreamServer<A extends Address> implements Server<A> {
     else if (timeout !== undefined && timeout <= LONGEST_TIMER) {
       timer = setTimeout(removeAll, timeout);
     }
-    await this.finished;
-    clearTimeout(timer);
+    try {
+      await this.finished;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   stats(): ServerStats {

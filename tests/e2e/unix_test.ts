@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -81,6 +82,27 @@ for (const path of ["x.sock", "../x.sock"]) {
       assertEquals(printed, "EADDRINUSE\n".repeat(2));
       assertEquals(readdirSync(deep), []);
       assertEquals(readdirSync(join(deep, "..")), ["e".repeat(100)]);
+    },
+  );
+
+  it(
+    `a file that cannot be removed is one line on ${name}`,
+    options,
+    async () => {
+      const own = mkdtempSync(join(folder, "blocked-"));
+      const path = join(own, "x.sock");
+      await using server = start(
+        [...command, example("echo"), "--unix", path],
+      );
+      await server.line();
+      renameSync(own, `${own}-moved`);
+      symlinkSync(own, own);
+      const stopped = performance.now();
+      signal(server, "SIGTERM");
+      const { status, stderr } = await server.ended;
+      assert(/^[^\n]+\n$/.test(stderr) && stderr.includes(path), stderr);
+      assertEquals(status, 1);
+      assert(performance.now() - stopped < 4000, "It waited for no client");
     },
   );
 
