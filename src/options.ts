@@ -179,20 +179,31 @@ export interface UnixListenOptions {
   /** The transport. */
   transport: "unix";
   /**
-   * The socket file to create, its path at most 107 bytes. `close()` removes it,
-   * unless another file has taken the path since.
+   * The socket file to create, its path at most 107 bytes. `close()`, and an
+   * orderly end of the process, remove it, unless another file has taken the
+   * path since.
+   *
+   * The socket is bound in a folder that is made beside the path for a moment,
+   * and linked to the path; `ss` and `getpeername` show the name it had there.
+   * Where that is not possible it is bound at the path itself, and the runtime
+   * removes any file that is there at `close()`, another server's, too: where
+   * Deno's permissions name the path alone, on a file system without hard
+   * links, and in a folder whose path leaves no room for six more bytes.
    */
   path: string;
   /**
    * The permission bits of the file, 0 to `0o777`; by default, what the umask
-   * leaves. On Deno without `--allow-sys`, they are set a moment after
-   * the file is created.
+   * leaves. They are set before anybody can connect, but a moment after the
+   * file is there if it is bound at the path itself.
    */
   mode?: number;
   /**
-   * Removes a socket file that an ended server left behind, at which no server
-   * listens. Without this option, and for any other file, the path is
-   * `EADDRINUSE`.
+   * Removes a socket file that an ended server left behind: one that no process
+   * has open. Without this option, for any other file, and when in doubt, the
+   * path is `EADDRINUSE`. Of several servers that start at once, one gets the
+   * path. Deno without every permission, and Deno for a socket of another
+   * network namespace, cannot tell a server that is bound and does not listen
+   * yet from an ended one.
    *
    * @default false
    */

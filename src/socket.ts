@@ -71,7 +71,8 @@ export interface Listener<A extends Address = Address>
   /**
    * Stops listening: pending `accept` calls reject with `EBADF`, connections in
    * the queue are closed, accepted ones stay open. Resolves when the address
-   * can be bound again. Idempotent.
+   * can be bound again; rejects with `SocketError` if the file of a Unix socket
+   * cannot be removed, but is closed all the same. Idempotent.
    */
   close(): Promise<void>;
 }

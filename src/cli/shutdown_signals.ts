@@ -23,7 +23,7 @@ export async function serveUntilSignal(
   let signals = 0;
   const stop = () => {
     const timeout = signals++ === 0 ? SERVER_GRACE : 0;
-    // `finished` rejects with the same.
+    // `finished` reports what fails.
     server.shutdown({ timeout }).catch(() => {});
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);

@@ -1,96 +1,293 @@
-import type { UnixListenOptions } from "../socket.ts";
+import { formatAddress, type UnixListenOptions } from "../socket.ts";
 import type { ListenerHandle } from "./adapter.ts";
-import { longestPath } from "./address.ts";
+import { longestPath, unixAddress } from "./address.ts";
+import {
+  type NativeError,
+  socketError,
+  toSocketError,
+} from "./socket_error.ts";
+
+/** The modules for files; loaded late, for Unix sockets alone need them. */
+interface NodeModules {
+  fs: typeof import("node:fs");
+  path: typeof import("node:path");
+  process: {
+    cwd(): string;
+    on(event: "exit", listener: () => void): unknown;
+  };
+}
 
 /** What a runtime provides for a Unix socket. */
-interface SocketFileRuntime {
-  /** Binds before it returns; the promise is only of the result. */
+export interface SocketFileRuntime {
+  /** Binds a socket at the path and listens. */
   listen(path: string): ListenerHandle | Promise<ListenerHandle>;
-  /** Resolves if a server answers at the path. */
-  connect(): Promise<unknown>;
-  /** Whether `process.umask` may be set without asking the user. */
-  canSetUmask: boolean;
+  /** Whether a process has the socket at the path open; true when in doubt. */
+  isOpen(path: string): Promise<boolean>;
+  /** Whether this path, too, may be used without asking; by default, it may. */
+  mayUse?(path: string): boolean;
 }
 
 /** Makes a socket file with its mode; removes it, and no other, at the end. */
 export async function listenOnSocketFile(
-  { path: given, mode, removeStale }: UnixListenOptions,
+  options: UnixListenOptions,
   runtime: SocketFileRuntime,
 ): Promise<ListenerHandle> {
-  // Imported here, for Unix sockets alone need them.
-  const fs = await import("node:fs");
-  const { default: process } = await import("node:process");
-  const { resolve } = await import("node:path");
-  // A later `chdir` must not make it another file; but long paths do not fit.
-  const full = resolve(given);
-  const path = new TextEncoder().encode(full).length > longestPath()
-    ? given
-    : full;
+  const [fs, path, { default: process }] = await Promise.all([
+    import("node:fs"),
+    import("node:path"),
+    import("node:process"),
+  ]);
+  const file = new SocketFile(options, runtime, { fs, path, process });
+  return await file.listenAside() ?? await file.listenAtPath();
+}
 
-  const bind = () => {
-    if (mode === undefined) return runtime.listen(path);
-    // Never for a moment open to more than asked, where the umask may be set.
-    const umask = runtime.canSetUmask
-      ? process.umask(0o777 & ~mode)
-      : undefined;
-    try {
-      const handle = runtime.listen(path);
-      if (umask === undefined) fs.chmodSync(path, mode);
-      return handle;
-    } finally {
-      if (umask !== undefined) process.umask(umask);
-    }
-  };
+/** The socket files to remove if the process ends with their listeners open. */
+const openFiles = new Set<() => void>();
+let hasExitListener = false;
 
-  const identity = () => {
-    const file = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return file && `${file.dev}:${file.ino}`;
-  };
+/** The file at the path of a Unix socket. */
+class SocketFile {
+  readonly #options: UnixListenOptions;
+  readonly #runtime: SocketFileRuntime;
+  readonly #node: NodeModules;
+  /** The absolute path: a later `chdir` must not make it another file. */
+  readonly #full: string;
+  readonly #name: string;
 
-  const isStale = async () => {
-    const file = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (!file?.isSocket()) return false;
-    return await runtime.connect().then(
-      () => false,
-      ({ code }) => code === "ECONNREFUSED",
-    );
-  };
-
-  /** Moves another server's file away; returns how to put it back. */
-  const moveAway = () => {
-    const aside = `${path}.${process.pid}`;
-    try {
-      fs.renameSync(path, aside);
-      return () => fs.renameSync(aside, path);
-    } catch {
-      // Deno may let us write at the path and nowhere else.
-      const { mode } = fs.lstatSync(path);
-      const content = fs.readFileSync(path);
-      return () => fs.writeFileSync(path, content, { mode });
-    }
-  };
-
-  let handle: ListenerHandle;
-  try {
-    handle = await bind();
-  } catch (error) {
-    if (!removeStale || !(await isStale())) throw error;
-    fs.unlinkSync(path);
-    handle = await bind();
+  constructor(
+    options: UnixListenOptions,
+    runtime: SocketFileRuntime,
+    node: NodeModules,
+  ) {
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#node = node;
+    this.#full = node.path.resolve(options.path);
+    this.#name = formatAddress(unixAddress(options.path));
   }
-  const ours = identity();
-  return {
-    addr: handle.addr,
-    acceptStart: () => handle.acceptStart?.(),
-    // Both runtimes remove whatever is at the path by then, another server's
-    // file, too: that one is moved away meanwhile.
-    async close() {
-      const current = identity();
-      const putBack = current === undefined || current === ours
-        ? undefined
-        : moveAway();
+
+  /**
+   * Binds in a folder that only this user may enter, and links the socket to
+   * its path. So no client gets in before the mode is set, a link replaces
+   * nothing, and the file that a runtime removes at close is gone by then.
+   *
+   * @returns The listener; undefined if no such folder or link can be made.
+   */
+  async listenAside(): Promise<ListenerHandle | undefined> {
+    const folder = this.#makeFolder();
+    if (folder === undefined) return undefined;
+    const socket = `${folder}/s`;
+    let handle: ListenerHandle | undefined;
+    try {
+      handle = await this.#runtime.listen(this.#fit(socket) ?? socket);
+      this.#setMode(socket);
+      const ours = this.#identify(socket);
+      if (await this.#publish(socket)) return this.#wrap(handle, ours);
       await handle.close();
-      putBack?.();
-    },
-  };
+    } catch (error) {
+      await handle?.close();
+      throw error;
+    } finally {
+      this.#removeFolder(folder, socket);
+    }
+  }
+
+  /** Binds at the path itself, where the runtime removes any file at close. */
+  async listenAtPath(): Promise<ListenerHandle> {
+    const path = this.#fit(this.#full) ?? this.#options.path;
+    let handle: ListenerHandle;
+    try {
+      handle = await this.#runtime.listen(path);
+    } catch (error) {
+      const isTaken = (error as NativeError).code === "EADDRINUSE";
+      if (!isTaken || !(await this.#removeStale())) throw error;
+      handle = await this.#runtime.listen(path);
+    }
+    try {
+      this.#setMode(this.#full);
+      return this.#wrap(handle, this.#identify(this.#full));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Makes a folder beside the path, of a name that leaves room for a socket. */
+  #makeFolder(): string | undefined {
+    const { mayUse } = this.#runtime;
+    for (let tries = 0; tries < 8; tries++) {
+      const id = crypto.randomUUID();
+      const folder = [
+        `${this.#full}.${id.slice(0, 8)}`,
+        this.#node.path.join(
+          this.#node.path.dirname(this.#full),
+          id.slice(0, 4),
+        ),
+      ].find((folder) => this.#fit(`${folder}/s`) !== undefined);
+      if (folder === undefined || mayUse?.(`${folder}/s`) === false) return;
+      try {
+        this.#node.fs.mkdirSync(folder, { mode: 0o700 });
+      } catch (error) {
+        // Whatever else is in the way, binding at the path itself reports.
+        if ((error as NativeError).code === "EEXIST") continue;
+        return;
+      }
+      // The umask may have kept us out; the bits of a shared group stay.
+      const { mode } = this.#node.fs.statSync(folder);
+      if ((mode & 0o700) !== 0o700) {
+        this.#node.fs.chmodSync(folder, mode & 0o7777 | 0o700);
+      }
+      return folder;
+    }
+  }
+
+  #removeFolder(folder: string, socket: string): void {
+    try {
+      this.#node.fs.unlinkSync(socket);
+    } catch {
+      // The runtime removed it already, or could not bind.
+    }
+    try {
+      this.#node.fs.rmdirSync(folder);
+    } catch {
+      // It stays behind, empty or used by somebody else, and harms nobody.
+    }
+  }
+
+  /** Links the socket to the path; false where no link can be made. */
+  async #publish(socket: string): Promise<boolean> {
+    const link = () => this.#link(socket, this.#full);
+    let code = link();
+    const aside = `${socket}-old`;
+    if (code === "EEXIST" && await this.#removeStale(aside)) code = link();
+    if (code !== "EEXIST") return code === undefined;
+    throw socketError("EADDRINUSE", `Cannot listen on ${this.#name}`);
+  }
+
+  /** Links a file to a path; returns the code of the error, if any. */
+  #link(file: string, path: string): string | undefined {
+    try {
+      this.#node.fs.linkSync(file, path);
+    } catch (error) {
+      return (error as NativeError).code ?? "EPERM";
+    }
+  }
+
+  /**
+   * Removes a socket that no process has open, if the options say so. Another
+   * server may do the same at once, and have its own socket there already.
+   *
+   * @param aside Where to move it first; by default it is removed at its path.
+   * @returns Whether the path may be free now.
+   */
+  async #removeStale(aside?: string): Promise<boolean> {
+    if (!this.#options.removeStale) return false;
+    const found = this.#look(this.#full);
+    if (found === undefined) return true;
+    const path = this.#fit(this.#full) ?? this.#options.path;
+    if (!found.isSocket() || await this.#runtime.isOpen(path)) return false;
+    const now = this.#look(this.#full);
+    // An inode may be used again, but not with the old time.
+    if (now?.ino !== found.ino || now.ctimeNs !== found.ctimeNs) {
+      return now === undefined;
+    }
+    if (aside === undefined) this.#unlink(this.#full);
+    return aside === undefined || this.#takeAway(found.ino, aside);
+  }
+
+  /** Removes the file of this inode; any other one is put back. */
+  #takeAway(ino: bigint, aside: string): boolean {
+    const { fs } = this.#node;
+    try {
+      fs.renameSync(this.#full, aside);
+    } catch (error) {
+      if ((error as NativeError).code === "ENOENT") return true;
+      throw error;
+    }
+    const isStale = this.#look(aside)?.ino === ino;
+    // If the path is taken again, another's file stays where it is now.
+    const isDone = isStale || this.#link(aside, this.#full) === undefined;
+    if (isDone) this.#unlink(aside);
+    return isStale;
+  }
+
+  #setMode(path: string): void {
+    const { mode } = this.#options;
+    if (mode !== undefined) this.#node.fs.chmodSync(path, mode);
+  }
+
+  #wrap(handle: ListenerHandle, ours: string | undefined): ListenerHandle {
+    const remove = () => {
+      // While the socket is open, no other file can have its inode.
+      if (this.#identify(this.#full) === ours) {
+        this.#unlink(this.#full);
+      }
+    };
+    this.#removeAtExit(remove);
+    return {
+      addr: handle.addr,
+      acceptStart: () => handle.acceptStart?.(),
+      close: async () => {
+        openFiles.delete(remove);
+        try {
+          try {
+            remove();
+          } finally {
+            await handle.close();
+          }
+        } catch (error) {
+          throw toSocketError(error, `Cannot remove ${this.#name}`);
+        }
+      },
+    };
+  }
+
+  #removeAtExit(remove: () => void): void {
+    openFiles.add(remove);
+    if (hasExitListener) return;
+    hasExitListener = true;
+    this.#node.process.on("exit", () => {
+      for (const remove of openFiles) {
+        try {
+          remove();
+        } catch {
+          // The process ends, and its exit status is not ours to change.
+        }
+      }
+    });
+  }
+
+  /** Identifies the file at a path; undefined if there is none. */
+  #identify(path: string): string | undefined {
+    const file = this.#look(path);
+    return file && `${file.dev}:${file.ino}`;
+  }
+
+  #unlink(path: string): void {
+    try {
+      this.#node.fs.unlinkSync(path);
+    } catch (error) {
+      // Another process removed it just now.
+      if ((error as NativeError).code !== "ENOENT") throw error;
+    }
+  }
+
+  #look(path: string) {
+    try {
+      return this.#node.fs.lstatSync(path, { bigint: true });
+    } catch (error) {
+      const { code } = error as NativeError;
+      if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+      throw error;
+    }
+  }
+
+  /** The path as it fits into an address: absolute, or relative for now. */
+  #fit(path: string): string | undefined {
+    const fits = (path: string) =>
+      new TextEncoder().encode(path).length <= longestPath();
+    if (fits(path)) return path;
+    const relative = this.#node.path.relative(this.#node.process.cwd(), path);
+    return fits(relative) ? relative : undefined;
+  }
 }

@@ -35,8 +35,11 @@ export class SocketListener implements Listener {
   async #close(): Promise<void> {
     const call = `Cannot accept on ${formatAddress(this.addr)}`;
     const queued = this.#queue.close(socketError("EBADF", call));
-    await this.#handle.close();
-    for (const connection of queued) await connection.close();
+    try {
+      await this.#handle.close();
+    } finally {
+      for (const connection of queued) await connection.close();
+    }
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Connection, void> {

@@ -125,7 +125,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Accepts until the shutdown, then waits for the last connection. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    // `finished` rejects with the same.
+    // `finished` reports what fails.
     const abort = () => void this.shutdown({ timeout: 0 }).catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     const sweep = setInterval(
@@ -136,7 +136,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     try {
       await this.#listener.close();
     } finally {
-      // Also when the close fails, which `finished` reports.
+      // Clients may finish, even if the socket's file could not be removed.
       while (this.#entries.size > 0) await this.#nextFreeSlot();
       clearInterval(sweep);
       signal?.removeEventListener("abort", abort);

@@ -54,7 +54,7 @@ export async function ready(
  */
 function denoRun(...args: string[]): string[] {
   const run = deno.command.slice(0, deno.command.indexOf("run") + 1);
-  const path = run[0].replace(/[^/\\]+$/, "./$&");
+  const path = run[0].replace(/(?<=[/\\])[^/\\]+$/, "./$&");
   return [path, ...run.slice(1), "--no-check", ...args];
 }
 

@@ -1,19 +1,15 @@
-// The life of a Unix socket's file: what may be at its path, what it may do,
-// when it goes.
+// A Unix socket's file: what may be at its path, and its mode.
 import {
   chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
-  renameSync,
   symlinkSync,
-  unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { connect, listen, type UnixListenOptions } from "../../mod.ts";
 import {
@@ -22,46 +18,19 @@ import {
   assertRejects,
   assertRejectsWith,
 } from "../support/assert.ts";
-import { text } from "../support/bytes.ts";
 import { folder } from "../support/folder.ts";
-import { notLinux, noUnix, platform } from "../support/platform.ts";
-import { output, python, start } from "../support/programs.ts";
+import { noUnix, platform } from "../support/platform.ts";
+import { output, python } from "../support/programs.ts";
+import {
+  assertInUse,
+  assertServes,
+  at,
+  stale,
+} from "../support/socket_files.ts";
 import { pathOf } from "../support/transports.ts";
 import process from "node:process";
 
 const options = { timeout: 30_000, skip: noUnix() };
-const onLinux = { ...options, skip: notLinux() };
-
-function at(path: string): UnixListenOptions {
-  return { transport: "unix", path };
-}
-
-/** Asserts that a listener can be reached at its path. */
-async function assertServes(
-  listener: Awaited<ReturnType<typeof listen>>,
-): Promise<void> {
-  await using client = await connect(at(pathOf(listener.addr)));
-  await client.send("hello");
-  let received = "";
-  // A `removeStale` that knocked there left without a word.
-  while (received === "") {
-    await using server = await listener.accept();
-    received = text(await server.recv());
-  }
-  assertEquals(received, "hello");
-}
-
-async function assertInUse(options: UnixListenOptions): Promise<void> {
-  const error = await assertRejectsWith("EADDRINUSE", () => listen(options));
-  assert(error.message.includes(`unix:${options.path}`), error.message);
-}
-
-/** A socket file that no server listens at any more. */
-async function stale(): Promise<string> {
-  const path = pathOf();
-  await output(python("socket.socket(socket.AF_UNIX).bind(args[0])", path));
-  return path;
-}
 
 describe("a path that is taken", () => {
   it("by a live server is EADDRINUSE", options, async () => {
@@ -110,54 +79,6 @@ describe("a path that is taken", () => {
     assert(lstatSync(directory).isDirectory());
     assert(lstatSync(link).isSymbolicLink());
     assert(lstatSync(dangling).isSymbolicLink());
-  });
-
-  // Such a server cannot be knocked at, and the kernel's table may have it
-  // under another path than ours.
-  const busy = `
-import os
-os.chdir(os.path.dirname(args[0]))
-s = socket.socket(socket.AF_UNIX)
-s.bind(os.path.basename(args[0]) if args[1] == "relative" else args[0])
-s.listen(0)
-print("ready", flush=True)
-sys.stdin.read()
-`;
-  for (const way of ["absolute", "relative"]) {
-    const behaviour = `by a busy live server, ${way}, resists removeStale`;
-    it(behaviour, onLinux, async () => {
-      const path = pathOf();
-      await using server = start(python(busy, path, way));
-      await server.line();
-      await using _first = await connect(at(path));
-      const { ino } = lstatSync(path);
-      await assertInUse({ ...at(path), removeStale: true });
-      assertEquals(lstatSync(path).ino, ino);
-    });
-  }
-
-  it("by a server that left its clients is stale", options, async () => {
-    const path = pathOf();
-    const script = `
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(args[0])
-listener.listen()
-print("ready", flush=True)
-conn, _ = listener.accept()
-listener.close()
-print("closed", flush=True)
-conn.sendall(conn.recv(9))
-sys.stdin.read()
-`;
-    await using server = start(python(script, path));
-    await server.line();
-    await using old = await connect(at(path));
-    await server.line();
-    await assertRejectsWith("ECONNREFUSED", () => connect(at(path)));
-    await using listener = await listen({ ...at(path), removeStale: true });
-    await assertServes(listener);
-    await old.send("alive");
-    assertEquals(text(await old.recv()), "alive");
   });
 });
 
@@ -214,67 +135,6 @@ describe("a path that cannot be", () => {
     assert(!existsSync(before));
   });
 });
-
-for (const pending of [false, true]) {
-  describe(`close, accept pending: ${pending}`, () => {
-    /** A listener, and the path to do things at before it closes. */
-    async function closing(act: (path: string) => unknown): Promise<string> {
-      const path = pathOf();
-      const listener = await listen(at(path));
-      const accept = pending ? listener.accept() : Promise.reject();
-      const settled = accept.then((conn) => conn.close(), () => {});
-      await act(path);
-      await listener.close();
-      await settled;
-      const left = `${basename(path)}.`;
-      const aside = readdirSync(dirname(path)).filter((file) =>
-        file.startsWith(left)
-      );
-      assertEquals(aside, []);
-      return path;
-    }
-
-    it("removes the file", options, async () => {
-      assert(!existsSync(await closing((path) => assert(existsSync(path)))));
-    });
-
-    it("does not mind that the file is gone", options, async () => {
-      assert(!existsSync(await closing(unlinkSync)));
-    });
-
-    it("leaves another's file", options, async () => {
-      const path = await closing((path) => {
-        unlinkSync(path);
-        writeFileSync(path, "precious");
-      });
-      assertEquals(readFileSync(path, "utf8"), "precious");
-    });
-
-    it("leaves another's directory and link", options, async () => {
-      const directory = await closing((path) => {
-        unlinkSync(path);
-        mkdirSync(path);
-      });
-      assert(lstatSync(directory).isDirectory());
-      const link = await closing((path) => {
-        renameSync(path, `${path}-moved`);
-        symlinkSync(`${path}-moved`, path);
-      });
-      assert(lstatSync(link).isSymbolicLink());
-    });
-
-    it("leaves another server's socket", options, async () => {
-      const others: Awaited<ReturnType<typeof listen>>[] = [];
-      await closing(async (path) => {
-        unlinkSync(path);
-        others.push(await listen(at(path)));
-      });
-      await assertServes(others[0]);
-      await others[0].close();
-      assert(!existsSync(pathOf(others[0].addr)));
-    });
-  });
-}
 
 describe("mode", () => {
   it("is exact, whatever the umask, which stays", options, async () => {

@@ -1,5 +1,7 @@
 // Unix sockets: how connecting fails, and addresses.
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect as netConnect } from "node:net";
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { connect, listen, type UnixConnectOptions } from "../../mod.ts";
@@ -62,6 +64,24 @@ sys.stdin.read()
     await server.line();
     await using _second = await connect(at(path));
   });
+});
+
+// While this holds, src/adapters/bun/unix_errno.ts asks the C library.
+// https://github.com/oven-sh/bun/pull/39579
+it("Bun hides why a connect failed", {
+  ...onLinux,
+  skip: onLinux.skip || !onBun && "this is another runtime",
+}, async () => {
+  const path = pathOf();
+  const script = `
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(args[0])
+print("ready", flush=True)
+sys.stdin.read()`;
+  await using server = start(python(script, path));
+  await server.line();
+  const [error] = await once(netConnect(path), "error");
+  assertEquals(error.code, "ECONNREFUSED", "Bun tells EPROTOTYPE now");
 });
 
 describe("addresses", () => {

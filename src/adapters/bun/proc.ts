@@ -1,5 +1,6 @@
 // Facts that Bun does not report, read from Linux.
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
+import { isQueueFull } from "./unix_errno.ts";
 
 /**
  * Out of descriptors, Bun's accept fails and is tried again without a pause or
@@ -33,9 +34,6 @@ export async function isOutOfDescriptors(error: NativeError): Promise<boolean> {
   }
 }
 
-/** The flags in `/proc/net/unix` of a socket that listens. */
-const ACCEPTING = "00010000";
-
 /**
  * Corrects the ECONNREFUSED that Bun also reports when the queue of a Unix
  * server is full.
@@ -44,19 +42,6 @@ export async function correctBacklogError(
   error: NativeError,
   path: string,
 ): Promise<NativeError> {
-  if (error.code !== "ECONNREFUSED") return error;
-  const { readFile } = await import("node:fs/promises");
-  // Where there is no such table, as on macOS, the kernel refuses as well.
-  const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");
-  const { basename, isAbsolute, resolve } = await import("node:path");
-  // A server is there under the path that it gave, a relative one perhaps, and
-  // so are the connections that it accepted, but for the flag.
-  const [full, name] = [resolve(path), basename(path)];
-  const isListening = bound.split("\n").some((line) => {
-    const [, , , flags, , , , ...words] = line.trim().split(/ +/);
-    const other = words.join(" ");
-    return flags === ACCEPTING &&
-      (isAbsolute(other) ? other === full : basename(other) === name);
-  });
-  return isListening ? withErrorCode(error, "EAGAIN") : error;
+  const isFull = error.code === "ECONNREFUSED" && await isQueueFull(path);
+  return isFull ? withErrorCode(error, "EAGAIN") : error;
 }

@@ -16,6 +16,7 @@ import {
   isOutOfDescriptors,
 } from "./proc.ts";
 import { bindUdp } from "./udp.ts";
+import { isSocketOpen } from "./unix_errno.ts";
 
 /** The interface on Bun's own sockets. */
 export const bun: Adapter = {
@@ -28,8 +29,7 @@ export const bun: Adapter = {
         ? await listenOnSocketFile(options, {
           listen: (path) =>
             new BunListener({ ...options, path }, queue, limit, options.path),
-          connect: async () => await (await bun.connect(options)).close(),
-          canSetUmask: true,
+          isOpen: isSocketOpen,
         })
         : new BunListener(options, queue, limit);
     } catch (error) {

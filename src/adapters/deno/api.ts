@@ -7,17 +7,19 @@ export interface DenoRuntime {
   listenDatagram?(options: object): DenoUdpSocket;
   connect(options: object): Promise<DenoSocket>;
   permissions: {
-    querySync(
-      descriptor:
-        | { name: "sys"; kind?: "networkInterfaces" }
-        | { name: "net"; host: string },
-    ): { state: string };
+    querySync(descriptor: DenoPermission): { state: string };
   };
   stderr: {
     /** Takes what fits. */
     write(data: Uint8Array): Promise<number>;
   };
 }
+
+/** What `Deno.permissions` is asked for. */
+export type DenoPermission =
+  | { name: "net"; host: string }
+  | { name: "sys"; kind: "networkInterfaces" }
+  | { name: "read" | "write"; path: string };
 
 /** A `Deno.Listener`. */
 export interface DenoListener {

@@ -13,7 +13,8 @@ import { unixAddress } from "../../net/address.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
-import { Deno } from "./api.ts";
+import { isSocketInUse } from "../../net/socket_in_use.ts";
+import { Deno, type DenoPermission } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
 import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
 import { clientHandshake, serverHandshakes } from "./tls.ts";
@@ -79,13 +80,25 @@ function listenUnix(
   queue: AcceptQueue,
 ): Promise<ListenerHandle> {
   const { transport, path } = options;
+  const canRead = (path: string) => isGranted({ name: "read", path });
   return listenOnSocketFile(options, {
-    listen: (full) => {
-      const listener = Deno.listen({ transport, path: full });
+    listen: (bound) => {
+      const listener = Deno.listen({ transport, path: bound });
       return new DenoListenerHandle(listener, options, queue, undefined, path);
     },
-    connect: async () => (await Deno.connect({ transport, path })).close(),
-    canSetUmask: Deno.permissions.querySync({ name: "sys" }).state ===
-      "granted",
+    isOpen: (file) =>
+      isSocketInUse(
+        file,
+        async () => (await Deno.connect({ transport, path: file })).close(),
+        canRead,
+      ),
+    mayUse: (path) =>
+      canRead(path) && isGranted({ name: "write", path }) &&
+      isGranted({ name: "net", host: `unix:${path}` }),
   });
+}
+
+/** Whether Deno grants a permission without asking the user. */
+function isGranted(descriptor: DenoPermission): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
 }

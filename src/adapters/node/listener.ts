@@ -15,7 +15,9 @@ import {
 } from "../../net/address.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
+import { isSocketInUse } from "../../net/socket_in_use.ts";
 import type { Address } from "../../socket.ts";
+import { connect } from "./connect.ts";
 import { endpointsOf, SOCKET_OPTIONS, toConnection } from "./socket.ts";
 import { type ServerHandshakes, serverHandshakes } from "./tls.ts";
 
@@ -27,11 +29,10 @@ export async function listen(
   if (options.transport === "tcp") return await open(options, queue);
   return await listenOnSocketFile(options, {
     listen: (path) => open({ ...options, path }, queue, options.path),
-    connect: async () => {
-      const { connect } = await import("./connect.ts");
-      await (await connect(options)).close();
-    },
-    canSetUmask: true,
+    isOpen: (path) =>
+      isSocketInUse(path, async () => {
+        await (await connect({ transport: "unix", path })).close();
+      }),
   });
 }
 
