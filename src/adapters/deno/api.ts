@@ -8,6 +8,7 @@ export interface DenoRuntime {
   listenDatagram?(options: object): DenoUdpSocket;
   connect(options: object): Promise<DenoSocket>;
   startTls(socket: DenoSocket, options: object): Promise<DenoTlsSocket>;
+  memoryUsage(): { rss: number };
   permissions: {
     querySync(
       descriptor: { name: "sys" } | { name: "net"; host: string },

@@ -5,7 +5,6 @@ import type {
 } from "../../net/adapter.ts";
 import type {
   CheckedConnect,
-  CheckedListen,
   CheckedTcpListen,
   CheckedUnixListen,
 } from "../../net/checked_options.ts";
@@ -15,6 +14,7 @@ import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { Deno } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
+import { chooseAddress, correctError } from "./names.ts";
 import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
 import { startTls } from "./tls.ts";
 import { bindUdp } from "./udp.ts";
@@ -23,32 +23,46 @@ import { bindUdp } from "./udp.ts";
 export const deno: Adapter = {
   isCurrent: Deno !== undefined,
 
-  listen(options: CheckedListen, queue: AcceptQueue) {
-    return options.transport === "unix"
-      ? listenUnix(options, queue)
-      : listenTcp(options, queue);
-  },
+  listen: (options, queue) =>
+    corrected(
+      options.transport === "unix"
+        ? listenUnix(options, queue)
+        : listenTcp(options, queue),
+    ),
 
-  async connect(options: CheckedConnect): Promise<SocketConnection> {
-    const socket = await Deno.connect({ ...options });
-    if (options.transport === "tcp" && options.tls !== undefined) {
-      return await startTls(socket, options, options.tls);
-    }
-    const local = copyAddress(socket.localAddr);
-    const remote = options.transport === "unix"
-      ? unixAddress(options.path)
-      : copyAddress(socket.remoteAddr);
-    setTcpOptions(socket, options);
-    return toConnection(socket, local, remote);
-  },
+  connect: (options) => corrected(connectSocket(options)),
 
-  bind: bindUdp,
+  bind: (address, queue) => corrected(bindUdp(address, queue)),
 };
 
-function listenTcp(
+async function corrected<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw correctError(error);
+  }
+}
+
+/** Deno tries the addresses of a name one after the other, as RFC 8305 has it. */
+async function connectSocket(
+  options: CheckedConnect,
+): Promise<SocketConnection> {
+  const socket = await Deno.connect({ ...options });
+  if (options.transport === "tcp" && options.tls !== undefined) {
+    return await startTls(socket, options, options.tls);
+  }
+  const local = copyAddress(socket.localAddr);
+  const remote = options.transport === "unix"
+    ? unixAddress(options.path)
+    : copyAddress(socket.remoteAddr);
+  setTcpOptions(socket, options);
+  return toConnection(socket, local, remote);
+}
+
+async function listenTcp(
   options: CheckedTcpListen,
   queue: AcceptQueue,
-): ListenerHandle {
+): Promise<ListenerHandle> {
   const { hostname, port, backlog: tcpBacklog, reusePort, keepAlive, tls } =
     options;
   const call = `Cannot listen on ${hostname}:${port}`;
@@ -61,7 +75,8 @@ function listenTcp(
     const remedy = "Deno cannot set keepAlive on TLS connections it accepts";
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
-  const where = { hostname, port, reusePort, tcpBacklog };
+  const address = await chooseAddress(hostname, port);
+  const where = { hostname: address, port, reusePort, tcpBacklog };
   const listener = tls === undefined
     ? Deno.listen(where)
     : Deno.listenTls({ ...where, ...tls });
