@@ -1,30 +1,102 @@
 import { rejectOnAbort } from "../../net/abort.ts";
-import { type CheckedConnect, isSecure } from "../../net/checked_options.ts";
+import {
+  type CheckedConnect,
+  type CheckedTcpConnect,
+  isSecure,
+} from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
+import { connectToFirst } from "../../net/happy_eyeballs.ts";
+import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsError } from "../../net/socket_error.ts";
+import { openAbortable } from "./abortable.ts";
 import {
   Bun,
   type BunError,
   type BunSocket,
   type SocketEvents,
 } from "./api.ts";
+import { correctTcpError, correctUnixError } from "./errno.ts";
 import { peerGone } from "./handle.ts";
-import { isReset, socketOptions, toConnection } from "./socket.ts";
+import { handlers, isReset, socketOptions, toConnection } from "./socket.ts";
 import { clientTlsOptions } from "./tls.ts";
 
 /** Connects by Bun's own socket. */
 export async function connectSocket(
   options: CheckedConnect,
 ): Promise<SocketConnection> {
+  if (options.transport === "tcp") return await connectTcp(options);
+  try {
+    return await connectNatively(options);
+  } catch (error) {
+    throw await correctUnixError(error, options.path);
+  }
+}
+
+/**
+ * Resolves names by itself: Bun would connect to all addresses at once, and
+ * reset the connections it does not need
+ * (https://github.com/oven-sh/bun/pull/41501).
+ */
+async function connectTcp(
+  options: CheckedTcpConnect,
+): Promise<SocketConnection> {
+  const { hostname, port, signal } = options;
+  const addresses = await resolve(hostname);
+  const tls = options.tls && await clientTlsOptions(options.tls, hostname);
+  const corrected = async <T>(address: string, opening: Promise<T>) => {
+    const start = performance.now();
+    try {
+      return await opening;
+    } catch (error) {
+      const elapsed = performance.now() - start;
+      throw await correctTcpError(error, address, port, elapsed);
+    }
+  };
+  if (addresses.length === 1 && signal === undefined) {
+    const [address] = addresses;
+    const connecting = connectNatively({ ...options, hostname: address }, tls);
+    return await corrected(address, connecting);
+  }
+  const socket = await connectToFirst(addresses, {
+    open: (address, signal) =>
+      corrected(address, openAbortable(address, port, signal)),
+    close: (socket) => socket.terminate(),
+  }, signal);
   const pending = new PendingConnect(options);
-  const tls = options.transport === "tcp" ? options.tls : undefined;
-  Bun.connect({
-    ...socketOptions(options),
-    ...(tls && { tls: await clientTlsOptions(tls) }),
-    data: pending,
-  }).catch(pending.connected.reject);
+  if (tls) startTls(socket, tls, pending);
+  else pending.onOpen(socket);
   return await pending.connected.promise;
+}
+
+async function connectNatively(
+  options: CheckedConnect,
+  tls?: object,
+): Promise<SocketConnection> {
+  const pending = new PendingConnect(options);
+  Bun.connect({ ...socketOptions(options), tls, data: pending })
+    .catch(pending.connected.reject);
+  return await pending.connected.promise;
+}
+
+/** The socket underneath also reports the cipher text, to no handler. */
+function startTls(
+  socket: BunSocket,
+  tls: object,
+  pending: PendingConnect,
+): void {
+  try {
+    const [, secured] = socket.upgradeTLS({
+      socket: handlers,
+      tls,
+      data: pending,
+    });
+    pending.onOpen(secured);
+  } catch (error) {
+    // A certificate of no use.
+    socket.terminate();
+    throw error;
+  }
 }
 
 /** A connection being made: settled by the first event that decides it. */

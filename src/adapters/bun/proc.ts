@@ -1,5 +1,5 @@
 // Facts that Bun does not report, read from Linux.
-import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
+import type { NativeError } from "../../net/socket_error.ts";
 
 /**
  * Out of descriptors, Bun's accept fails and is tried again without a pause or
@@ -16,35 +16,28 @@ export async function descriptorLimit(): Promise<number> {
   return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
 }
 
-/**
- * Whether no descriptor is left. Bun then reports ECONNREFUSED or no code at
- * all; another call that needs a descriptor reports it.
- */
-export async function isOutOfDescriptors(error: NativeError): Promise<boolean> {
-  const { code } = error;
-  if (code !== undefined && code !== "ECONNREFUSED") return false;
+/** Whether no descriptor is left: another call that needs one reports it. */
+export async function isOutOfDescriptors(): Promise<boolean> {
   const { open } = await import("node:fs/promises");
   try {
     await (await open("/dev/null")).close();
     return false;
-  } catch (cause) {
+  } catch (error) {
     // Any other error, as where there is no such file, means nothing here.
-    return cause instanceof Error && (cause as NativeError).code === "EMFILE";
+    return (error as NativeError).code === "EMFILE";
   }
 }
 
-/** The flags in `/proc/net/unix` of a socket that listens. */
-const ACCEPTING = "00010000";
+/** In `/proc/net/unix`: the type of a stream, the flags of one that listens. */
+const [STREAM, LISTENS] = ["0001", "00010000"];
 
 /**
- * Corrects the ECONNREFUSED that Bun also reports when the queue of a Unix
- * server is full.
+ * Returns why the socket that is bound to a path takes no connection: one that
+ * listens has a full queue, and one that is no stream never takes any.
  */
-export async function correctBacklogError(
-  error: NativeError,
+export async function boundSocketError(
   path: string,
-): Promise<NativeError> {
-  if (error.code !== "ECONNREFUSED") return error;
+): Promise<"EAGAIN" | "EPROTOTYPE" | undefined> {
   const { readFile } = await import("node:fs/promises");
   // Where there is no such table, as on macOS, the kernel refuses as well.
   const bound = await readFile("/proc/net/unix", "utf8").catch(() => "");
@@ -52,11 +45,14 @@ export async function correctBacklogError(
   // A server is there under the path that it gave, a relative one perhaps, and
   // so are the connections that it accepted, but for the flag.
   const [full, name] = [resolve(path), basename(path)];
-  const isListening = bound.split("\n").some((line) => {
-    const [, , , flags, , , , ...words] = line.trim().split(/ +/);
+  const types = bound.split("\n").flatMap((line) => {
+    const [, , , flags, type, , , ...words] = line.trim().split(/ +/);
     const other = words.join(" ");
-    return flags === ACCEPTING &&
-      (isAbsolute(other) ? other === full : basename(other) === name);
+    const isSame = isAbsolute(other)
+      ? other === full
+      : basename(other) === name;
+    return isSame && (flags === LISTENS || type !== STREAM) ? [type] : [];
   });
-  return isListening ? withErrorCode(error, "EAGAIN") : error;
+  if (types.length === 0) return undefined;
+  return types.includes(STREAM) ? "EAGAIN" : "EPROTOTYPE";
 }
