@@ -1,10 +1,15 @@
-import { connect as connectSocket, type Socket } from "node:net";
+import {
+  connect as connectSocket,
+  type NetConnectOpts,
+  type Socket,
+} from "node:net";
 import { rejectOnAbort } from "../../net/abort.ts";
 import type {
   CheckedConnect,
   CheckedTcpConnect,
 } from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
+import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsError } from "../../net/socket_error.ts";
 import type { TlsConnectOptions } from "../../socket.ts";
@@ -15,14 +20,20 @@ import {
   toSecureConnection,
 } from "./socket.ts";
 
-/** Connects by `net.connect`, with TLS by `tls.connect` over it. */
+/**
+ * Connects by `net.connect`, with TLS by `tls.connect` over it.
+ *
+ * @param hosts The addresses of the hostname, to be tried in turns: Node itself
+ * would give up each after a quarter of a second, and a slow peer with it.
+ */
 export async function connect(
   options: CheckedConnect,
+  hosts: readonly string[] = [],
 ): Promise<SocketConnection> {
   if (options.transport === "tcp" && options.tls !== undefined) {
-    return await connectTls(options, options.tls);
+    return await connectTls(options, options.tls, hosts);
   }
-  return await open(options, (socket) =>
+  return await open(options, hosts, (socket) =>
     toConnection(
       socket,
       options.transport === "tcp" ? endpointsOf(socket) : {
@@ -35,11 +46,12 @@ export async function connect(
 async function connectTls(
   options: CheckedTcpConnect,
   tls: TlsConnectOptions,
+  hosts: readonly string[],
 ): Promise<SocketConnection> {
   const { clientContext, startClientTls } = await import("./tls.ts");
   const context = clientContext(tls);
   const { hostname, signal } = options;
-  const [secured, endpoints] = await open(options, (socket) =>
+  const [secured, endpoints] = await open(options, hosts, (socket) =>
     [
       startClientTls(socket, hostname, context, tls),
       endpointsOf(socket),
@@ -59,19 +71,35 @@ async function connectTls(
 }
 
 /** Opens a socket, and makes something of it at once. */
-function open<T>(
+async function open<T>(
   options: CheckedConnect,
+  hosts: readonly string[],
   result: (socket: Socket) => T,
 ): Promise<T> {
-  const socket = connectSocket({
-    ...SOCKET_OPTIONS,
-    ...(options.transport === "unix" ? { path: options.path } : {
-      host: options.hostname,
-      port: options.port,
-      keepAlive: options.keepAlive,
-    }),
-  }).pause();
-  return settled(socket, "connect", options.signal, () => result(socket));
+  const { signal } = options;
+  if (options.transport === "unix") {
+    return await openAt({ path: options.path }, signal, result);
+  }
+  const { hostname, port, keepAlive } = options;
+  if (hosts.length < 2) {
+    const [host = hostname] = hosts;
+    return await openAt({ host, port, keepAlive }, signal, result);
+  }
+  const socket = await connectToFirst(hosts, {
+    open: (host, signal) =>
+      openAt({ host, port, keepAlive }, signal, (socket) => socket),
+    close: (socket) => socket.destroy(),
+  }, signal);
+  return result(socket);
+}
+
+function openAt<T>(
+  where: NetConnectOpts,
+  signal: AbortSignal | undefined,
+  result: (socket: Socket) => T,
+): Promise<T> {
+  const socket = connectSocket({ ...SOCKET_OPTIONS, ...where }).pause();
+  return settled(socket, "connect", signal, () => result(socket));
 }
 
 /** Waits for an event, and makes its result before any other event. */
