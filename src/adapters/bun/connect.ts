@@ -9,6 +9,7 @@ import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsError } from "../../net/socket_error.ts";
+import { isAddress } from "../../net/validate.ts";
 import { openAbortable } from "./abortable.ts";
 import {
   Bun,
@@ -42,31 +43,37 @@ async function connectTcp(
   options: CheckedTcpConnect,
 ): Promise<SocketConnection> {
   const { hostname, port, signal } = options;
-  const addresses = await resolve(hostname);
+  const addresses = isAddress(hostname) ? [hostname] : await resolve(hostname);
   const tls = options.tls && await clientTlsOptions(options.tls, hostname);
-  const corrected = async <T>(address: string, opening: Promise<T>) => {
-    const start = performance.now();
-    try {
-      return await opening;
-    } catch (error) {
-      const elapsed = performance.now() - start;
-      throw await correctTcpError(error, address, port, elapsed);
-    }
-  };
+  const [address] = addresses;
   if (addresses.length === 1 && signal === undefined) {
-    const [address] = addresses;
     const connecting = connectNatively({ ...options, hostname: address }, tls);
-    return await corrected(address, connecting);
+    return await corrected(connecting, address, port);
   }
-  const socket = await connectToFirst(addresses, {
-    open: (address, signal) =>
-      corrected(address, openAbortable(address, port, signal)),
-    close: (socket) => socket.terminate(),
-  }, signal);
+  const open = (address: string, signal: AbortSignal) =>
+    corrected(openAbortable(address, port, signal), address, port);
+  const close = (socket: BunSocket) => socket.terminate();
+  const socket = addresses.length === 1 && signal !== undefined
+    ? await open(address, signal)
+    : await connectToFirst(addresses, { open, close }, signal);
   const pending = new PendingConnect(options);
   if (tls) startTls(socket, tls, pending);
   else pending.onOpen(socket);
   return await pending.connected.promise;
+}
+
+async function corrected<T>(
+  connecting: Promise<T>,
+  address: string,
+  port: number,
+): Promise<T> {
+  const start = performance.now();
+  try {
+    return await connecting;
+  } catch (error) {
+    const elapsed = performance.now() - start;
+    throw await correctTcpError(error, address, port, elapsed);
+  }
 }
 
 async function connectNatively(
@@ -74,8 +81,11 @@ async function connectNatively(
   tls?: object,
 ): Promise<SocketConnection> {
   const pending = new PendingConnect(options);
-  Bun.connect({ ...socketOptions(options), tls, data: pending })
-    .catch(pending.connected.reject);
+  Bun.connect({
+    ...socketOptions(options),
+    ...(tls && { tls }),
+    data: pending,
+  }).catch(pending.connected.reject);
   return await pending.connected.promise;
 }
 
