@@ -16,6 +16,7 @@
  * | `ENOENT` | the socket file, or the folder to make it in, does not exist |
  * | `EINVAL` | the system takes no such address, as a path that is too long |
  * | `EAGAIN` | the queue of a Unix server is full |
+ * | `EPROTOTYPE` | the Unix path is that of a socket for datagrams |
  * | `EMFILE` | this process has no descriptor left |
  * | `EMSGSIZE` | the datagram is too large |
  * | `EAFNOSUPPORT` | the address is of another family than the socket |
@@ -49,6 +50,7 @@ export type SocketErrorCode =
   | "ENOENT"
   | "EINVAL"
   | "EAGAIN"
+  | "EPROTOTYPE"
   | "EMFILE"
   | "EMSGSIZE"
   | "EAFNOSUPPORT"
@@ -76,6 +78,7 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
   ENOENT: "there is no such file or directory",
   EINVAL: "the system does not take this address",
   EAGAIN: "the server's queue is full, try again",
+  EPROTOTYPE: "the socket there is for datagrams, not for connections",
   EMFILE:
     "no file descriptor is left, close some or raise the limit (ulimit -n)",
   EMSGSIZE: "the datagram is too large, send at most 65507 bytes",

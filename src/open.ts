@@ -83,7 +83,8 @@ export async function listen<Transport extends "tcp" | "unix" = "tcp">(
  * `signal.reason` when aborted, otherwise with `SocketError`: `ECONNREFUSED`,
  * `ENOTFOUND`, `ETIMEDOUT`, `ECONNRESET`, `EHOSTUNREACH`, `ENETUNREACH`,
  * `EACCES`, `EMFILE`, `EPROTO` (TLS); for a Unix socket `ENOENT` (there is
- * none), `EAGAIN` (its queue is full), `EINVAL` (its path is too long).
+ * none), `EAGAIN` (its queue is full), `EPROTOTYPE` (it is for datagrams),
+ * `EINVAL` (its path is too long).
  *
  * @param options The address, by default TCP to 127.0.0.1.
  * @returns The connection, with TLS after a verified handshake.

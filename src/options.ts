@@ -112,7 +112,8 @@ export interface TcpListenOptions {
   transport?: "tcp";
   /**
    * The name or IP to bind. The default accepts only clients on this machine;
-   * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address.
+   * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address. Of
+   * several addresses of a name it is the first of IPv4, or else of IPv6.
    *
    * @default "127.0.0.1"
    */
@@ -239,7 +240,8 @@ export interface TcpConnectOptions {
    */
   transport?: "tcp";
   /**
-   * The name or IP to connect to.
+   * The name or IP to connect to. The addresses of a name are tried one after
+   * the other, the next as soon as one fails or is silent for 250 ms (RFC 8305).
    *
    * @default "127.0.0.1"
    */
@@ -306,7 +308,8 @@ export interface BindOptions {
   transport?: "udp";
   /**
    * The name or IP to bind. The default receives only from this machine;
-   * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address.
+   * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address. Of
+   * several addresses of a name it is the first of IPv4, or else of IPv6.
    *
    * @default "127.0.0.1"
    */

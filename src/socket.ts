@@ -333,8 +333,9 @@ export interface DatagramSocket
    * Sends one datagram; resolves once the runtime has taken it.
    *
    * Rejects with `EMSGSIZE` above 65507 bytes, `EAFNOSUPPORT` for the other IP
-   * version, `ENOTFOUND` for an unknown name, `EACCES` without Deno's permission
-   * for that address, `EBADF` after `close()`, and with `TypeError` or
+   * version, `ENOTFOUND` for a name without an address of this socket's version,
+   * `ENETUNREACH` or `EHOSTUNREACH` without a route, `EACCES` without Deno's
+   * permission for that address, `EBADF` after `close()`, and with `TypeError` or
    * `RangeError` for wrong arguments. The socket stays usable.
    *
    * @param data The bytes, or the text as UTF-8; may be empty.

@@ -116,13 +116,16 @@ export class UdpSocket implements DatagramSocket {
   /** Returns a name, or an address of our family, without brackets. */
   #checkHostname(hostname: string, port: number): string {
     const to = checkHostname(hostname);
-    if (!isAddress(to)) return to;
     const own = this.addr.hostname;
+    const [isPlain, isIpv6] = [isAddress(to), to.includes(":")];
     // An IPv6 socket on all addresses speaks IPv4 as well.
-    if (own !== "::" && own.includes(":") !== to.includes(":")) {
+    if (
+      (isPlain || isIpv6) && own !== "::" && own.includes(":") !== isIpv6
+    ) {
       throw socketError("EAFNOSUPPORT", sendCall(to, port));
     }
-    return this.#checkedAddress = to;
+    // A name, and an address with a scope, have to be looked up.
+    return isPlain ? this.#checkedAddress = to : to;
   }
 
   #sendError(error: unknown, hostname: string, port: number): Error {

@@ -74,10 +74,7 @@ export function toSocketError(
 }
 
 /** Gives an error the code that its runtime left out. */
-export function withErrorCode(
-  error: Error,
-  code: SocketErrorCode,
-): NativeError {
+export function withErrorCode(error: Error, code: string): NativeError {
   return Object.assign(error, { code });
 }
 
@@ -104,6 +101,8 @@ function codeOf(
   }
   // OpenSSL's errors in Node.
   if (/^ERR_(SSL|OSSL|TLS)_/.test(code)) return "EPROTO";
+  // Deno has no code for it.
+  if (/wrong type for socket/.test(message)) return "EPROTOTYPE";
   if (name === "PermissionDenied") return "EACCES";
   if (name === "TimedOut") return "ETIMEDOUT";
 }

@@ -11,6 +11,8 @@ import { longestPath } from "./address.ts";
 import { socketError } from "./socket_error.ts";
 
 const encoder = new TextEncoder();
+/** Four numbers up to 255, without leading zeros. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** Checks and completes the options of `listen`. */
 export function checkListen(options: ListenOptions): CheckedListen {
@@ -143,9 +145,13 @@ export function checkHostname(hostname: string = "127.0.0.1"): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Whether it is an IP address, not a name. */
+/**
+ * Whether it is an IP address as sockets report it, not a name. It runs once a
+ * datagram, so it is a glance: one with a colon cannot be a name.
+ */
 export function isAddress(hostname: string): boolean {
-  return /^[\d.]+$|:/.test(hostname);
+  return IPV4.test(hostname) ||
+    (hostname.includes(":") && !hostname.includes("%"));
 }
 
 function checkTransport(

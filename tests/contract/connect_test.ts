@@ -4,7 +4,11 @@ import { connect, listen } from "../../mod.ts";
 import { testContract } from "../support/adapters.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
+import { notLinux } from "../support/platform.ts";
+import { sockets } from "../support/proc.ts";
+import { silentPeer } from "../support/silent_peer.ts";
 import { pair } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 describe("faults have the same code on every runtime", () => {
   it("ECONNREFUSED where nothing listens", async () => {
@@ -77,6 +81,29 @@ describe("an aborted connect", () => {
     if (conn !== undefined) assertEquals(await conn.recv(), null);
     await conn?.close();
   });
+  for (const tls of [undefined, true] as const) {
+    const title = `frees its descriptor at once, ${tls ? "TLS" : "TCP"}`;
+    it(title, { timeout: 30_000, skip: notLinux() }, async () => {
+      await using silent = await silentPeer();
+      const { port } = silent;
+      const before = sockets();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const connecting = Array.from(
+        { length: 10 },
+        () => connect({ port, signal, tls }).catch((error) => error),
+      );
+      await until(() => sockets() >= before + 10);
+      const aborted = performance.now();
+      controller.abort(new Error("Enough"));
+      for (const error of await Promise.all(connecting)) {
+        assertEquals(error, signal.reason);
+      }
+      await until(() => sockets() <= before);
+      const time = performance.now() - aborted;
+      assert(time < 1000, `Freed after ${Math.round(time)} ms`);
+    });
+  }
   it("does not touch a connection that is there already", async () => {
     await using listener = await listen({ port: 0 });
     const controller = new AbortController();

@@ -78,25 +78,31 @@ for (const runtime of runtimes) {
 
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
-for (const runtime of runtimes) {
+for (
+  const [runtime, isFirst] of runtimes.flatMap((each) =>
+    [[each, false], [each, true]] as const
+  )
+) {
+  const when = isFirst ? "at first" : "later";
   it(
-    `opening a socket without descriptors is EMFILE, ${runtime.name}`,
+    `opening a socket without descriptors is EMFILE ${when}, ${runtime.name}`,
     options,
     async () => {
-      const program = join(folder, `emfile-${runtime.name}.ts`);
-      const path = JSON.stringify(join(folder, `emfile-${runtime.name}.sock`));
+      const title = `emfile-${runtime.name}-${isFirst}`;
+      const program = join(folder, `${title}.ts`);
+      const path = JSON.stringify(join(folder, `${title}.sock`));
       writeFileSync(
         program,
-        `import { openSync, writeSync } from "node:fs";
+        `const FIRST = ${isFirst};
+import { openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { bind, connect, listen } from ${MOD};
 const { addr: { port } } = await listen({ port: 0 });
 const unix = { transport: "unix", path: ${path} };
 await listen(unix);
-// So that what is loaded late is there.
-await connect({ port: 1 }).catch(() => {});
-await connect({ port });
-await bind({ port: 0 });
+const socket = FIRST ? undefined : await bind({ port: 0 });
+// Unless the calls are the first, what they load late is there.
+if (!FIRST) await connect({ port });
 try {
   for (;;) openSync("/dev/null");
 } catch {}
@@ -105,8 +111,15 @@ const opening = [
   () => listen({ ...unix, path: unix.path + "2" }),
   () => connect({ port }),
   () => connect(unix),
+  () => connect({ port, signal: new AbortController().signal }),
   () => bind({ port: 0 }),
+  () => listen({ hostname: "localhost", port: 0 }),
+  () => connect({ hostname: "localhost", port }),
+  () => bind({ hostname: "localhost", port: 0 }),
 ];
+if (socket !== undefined) {
+  opening.push(() => socket.sendTo("x", { hostname: "localhost", port }));
+}
 const codes = [];
 for (const open of opening) codes.push((await open().catch((e) => e)).code);
 writeSync(1, codes.join(" "));
@@ -120,7 +133,8 @@ process.exit();`,
         ...runtime.command,
         program,
       ];
-      assertEquals(await output(line), Array(5).fill("EMFILE").join(" "));
+      const codes = (await output(line)).split(" ");
+      assertEquals(codes, Array(isFirst ? 9 : 10).fill("EMFILE"));
     },
   );
 }

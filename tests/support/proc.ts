@@ -1,5 +1,5 @@
 // What the kernel reports about a process.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Other kernels, as that of macOS, have no such table. */
 export const hasProc = existsSync("/proc/self/status");
@@ -18,6 +18,19 @@ export function memory(pid: number): { now: number; peak: number } {
 
 export function descriptors(pid: number | "self"): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** The sockets that this process has open, some of them the runtime's own. */
+export function sockets(): number {
+  const links = readdirSync("/proc/self/fd").map((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      // That of the listing itself.
+      return "";
+    }
+  });
+  return links.filter((link) => link.startsWith("socket:")).length;
 }
 
 /** CPU time so far, in seconds: the ticks of Linux are a hundredth. */

@@ -71,7 +71,12 @@ const available: TransportOptions[] = [
   {
     name: "TCP/IPv6",
     listenOptions: (at) => ({ hostname: "::1", port: at ? portOf(at) : 0 }),
-    connectOptions: (addr) => ({ hostname: "::1", port: portOf(addr) }),
+    // On Bun a connect that can be aborted is made in another way.
+    connectOptions: (addr) => ({
+      hostname: "::1",
+      port: portOf(addr),
+      signal: new AbortController().signal,
+    }),
   },
 ];
 

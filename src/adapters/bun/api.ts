@@ -35,6 +35,10 @@ export interface BunSocket {
   terminate(): void;
   pause(): void;
   resume(): void;
+  /** Changes the event handlers. */
+  reload(options: { socket: object }): void;
+  /** Starts TLS as a client; the second socket carries the plain text. */
+  upgradeTLS(options: object): [BunSocket, BunSocket];
   setKeepAlive(enable: boolean, initialDelay: number): boolean;
 }
 

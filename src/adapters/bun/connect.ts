@@ -1,30 +1,112 @@
 import { rejectOnAbort } from "../../net/abort.ts";
-import { type CheckedConnect, isSecure } from "../../net/checked_options.ts";
+import {
+  type CheckedConnect,
+  type CheckedTcpConnect,
+  isSecure,
+} from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
+import { connectToFirst } from "../../net/happy_eyeballs.ts";
+import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsError } from "../../net/socket_error.ts";
+import { isAddress } from "../../net/validate.ts";
+import { openAbortable } from "./abortable.ts";
 import {
   Bun,
   type BunError,
   type BunSocket,
   type SocketEvents,
 } from "./api.ts";
+import { correctTcpError, correctUnixError } from "./errno.ts";
 import { peerGone } from "./handle.ts";
-import { isReset, socketOptions, toConnection } from "./socket.ts";
+import { handlers, isReset, socketOptions, toConnection } from "./socket.ts";
 import { clientTlsOptions } from "./tls.ts";
 
 /** Connects by Bun's own socket. */
 export async function connectSocket(
   options: CheckedConnect,
 ): Promise<SocketConnection> {
+  if (options.transport === "tcp") return await connectTcp(options);
+  try {
+    return await connectNatively(options);
+  } catch (error) {
+    throw await correctUnixError(error, options.path);
+  }
+}
+
+/**
+ * Resolves names by itself: Bun would connect to all addresses at once, and
+ * reset the connections it does not need
+ * (https://github.com/oven-sh/bun/pull/41501).
+ */
+async function connectTcp(
+  options: CheckedTcpConnect,
+): Promise<SocketConnection> {
+  const { hostname, port, signal } = options;
+  const addresses = isAddress(hostname) ? [hostname] : await resolve(hostname);
+  const tls = options.tls && await clientTlsOptions(options.tls, hostname);
+  const [address] = addresses;
+  if (addresses.length === 1 && signal === undefined) {
+    const connecting = connectNatively({ ...options, hostname: address }, tls);
+    return await corrected(connecting, address, port);
+  }
+  const open = (address: string, signal: AbortSignal) =>
+    corrected(openAbortable(address, port, signal), address, port);
+  const close = (socket: BunSocket) => socket.terminate();
+  const socket = addresses.length === 1 && signal !== undefined
+    ? await open(address, signal)
+    : await connectToFirst(addresses, { open, close }, signal);
   const pending = new PendingConnect(options);
-  const tls = options.transport === "tcp" ? options.tls : undefined;
+  if (tls) startTls(socket, tls, pending);
+  else pending.onOpen(socket);
+  return await pending.connected.promise;
+}
+
+async function corrected<T>(
+  connecting: Promise<T>,
+  address: string,
+  port: number,
+): Promise<T> {
+  const start = performance.now();
+  try {
+    return await connecting;
+  } catch (error) {
+    const elapsed = performance.now() - start;
+    throw await correctTcpError(error, address, port, elapsed);
+  }
+}
+
+async function connectNatively(
+  options: CheckedConnect,
+  tls?: object,
+): Promise<SocketConnection> {
+  const pending = new PendingConnect(options);
   Bun.connect({
     ...socketOptions(options),
-    ...(tls && { tls: await clientTlsOptions(tls) }),
+    ...(tls && { tls }),
     data: pending,
   }).catch(pending.connected.reject);
   return await pending.connected.promise;
+}
+
+/** The socket underneath also reports the cipher text, to no handler. */
+function startTls(
+  socket: BunSocket,
+  tls: object,
+  pending: PendingConnect,
+): void {
+  try {
+    const [, secured] = socket.upgradeTLS({
+      socket: handlers,
+      tls,
+      data: pending,
+    });
+    pending.onOpen(secured);
+  } catch (error) {
+    // A certificate of no use.
+    socket.terminate();
+    throw error;
+  }
 }
 
 /** A connection being made: settled by the first event that decides it. */

@@ -1,6 +1,5 @@
 // Facts that Bun does not report, read from Linux.
-import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
-import { isQueueFull } from "./unix_errno.ts";
+import type { NativeError } from "../../net/socket_error.ts";
 
 /**
  * Out of descriptors, Bun's accept fails and is tried again without a pause or
@@ -17,31 +16,14 @@ export async function descriptorLimit(): Promise<number> {
   return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
 }
 
-/**
- * Whether no descriptor is left. Bun then reports ECONNREFUSED or no code at
- * all; another call that needs a descriptor reports it.
- */
-export async function isOutOfDescriptors(error: NativeError): Promise<boolean> {
-  const { code } = error;
-  if (code !== undefined && code !== "ECONNREFUSED") return false;
+/** Whether no descriptor is left: another call that needs one reports it. */
+export async function isOutOfDescriptors(): Promise<boolean> {
   const { open } = await import("node:fs/promises");
   try {
     await (await open("/dev/null")).close();
     return false;
-  } catch (cause) {
+  } catch (error) {
     // Any other error, as where there is no such file, means nothing here.
-    return cause instanceof Error && (cause as NativeError).code === "EMFILE";
+    return (error as NativeError).code === "EMFILE";
   }
-}
-
-/**
- * Corrects the ECONNREFUSED that Bun also reports when the queue of a Unix
- * server is full.
- */
-export async function correctBacklogError(
-  error: NativeError,
-  path: string,
-): Promise<NativeError> {
-  const isFull = error.code === "ECONNREFUSED" && await isQueueFull(path);
-  return isFull ? withErrorCode(error, "EAGAIN") : error;
 }

@@ -1,20 +1,16 @@
-import type { AcceptQueue, Adapter } from "../../net/adapter.ts";
 import type {
-  CheckedConnect,
-  CheckedListen,
-} from "../../net/checked_options.ts";
-import type { SocketConnection } from "../../net/socket_connection.ts";
-import { withErrorCode } from "../../net/socket_error.ts";
+  AcceptQueue,
+  Adapter,
+  ListenerHandle,
+} from "../../net/adapter.ts";
+import type { CheckedListen } from "../../net/checked_options.ts";
+import { resolveOne } from "../../net/resolve.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
-import { isAddress } from "../../net/validate.ts";
 import { Bun } from "./api.ts";
 import { connectSocket } from "./connect.ts";
+import { correctError } from "./errno.ts";
 import { BunListener } from "./listener.ts";
-import {
-  correctBacklogError,
-  descriptorLimit,
-  isOutOfDescriptors,
-} from "./proc.ts";
+import { descriptorLimit } from "./proc.ts";
 import { bindUdp } from "./udp.ts";
 import { isSocketOpen } from "./unix_errno.ts";
 
@@ -22,43 +18,34 @@ import { isSocketOpen } from "./unix_errno.ts";
 export const bun: Adapter = {
   isCurrent: Bun !== undefined,
 
-  async listen(options: CheckedListen, queue: AcceptQueue) {
-    const limit = await descriptorLimit();
-    try {
-      return options.transport === "unix"
-        ? await listenOnSocketFile(options, {
-          listen: (path) =>
-            new BunListener({ ...options, path }, queue, limit, options.path),
-          isOpen: isSocketOpen,
-        })
-        : new BunListener(options, queue, limit);
-    } catch (error) {
-      throw await correctError(error, options);
-    }
-  },
+  listen: (options, queue) => corrected(listen(options, queue)),
 
-  async connect(options: CheckedConnect): Promise<SocketConnection> {
-    try {
-      return await connectSocket(options);
-    } catch (error) {
-      throw await correctError(error, options);
-    }
-  },
+  connect: (options) => corrected(connectSocket(options)),
 
-  bind: bindUdp,
+  bind: (address, queue) => corrected(bindUdp(address, queue)),
 };
 
-/** Gives an error the code that Bun did not. */
-async function correctError(
-  error: unknown,
-  options: CheckedListen | CheckedConnect,
-): Promise<unknown> {
-  if (!(error instanceof Error)) return error;
-  if (await isOutOfDescriptors(error)) return withErrorCode(error, "EMFILE");
+async function listen(
+  options: CheckedListen,
+  queue: AcceptQueue,
+): Promise<ListenerHandle> {
+  const limit = await descriptorLimit();
   if (options.transport === "unix") {
-    return await correctBacklogError(error, options.path);
+    return await listenOnSocketFile(options, {
+      listen: (path) =>
+        new BunListener({ ...options, path }, queue, limit, options.path),
+      isOpen: isSocketOpen,
+    });
   }
-  const isName = !isAddress(options.hostname);
-  if (!isName || "code" in error) return error;
-  return withErrorCode(error, "ENOTFOUND");
+  // Of the addresses of a name Bun takes the first that is free.
+  const hostname = await resolveOne(options.hostname);
+  return new BunListener({ ...options, hostname }, queue, limit);
+}
+
+async function corrected<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw await correctError(error);
+  }
 }

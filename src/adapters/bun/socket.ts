@@ -13,7 +13,7 @@ import { BunHandle } from "./handle.ts";
 const SYSTEM_DELAY = 0;
 
 /** Event handlers shared by all sockets; `socket.data` handles this one's. */
-const handlers = {
+export const handlers = {
   binaryType: "uint8array",
   open: (socket: BunSocket) => socket.data.onOpen?.(socket),
   // With this handler `open` comes before the handshake, so that it can be

@@ -10,15 +10,21 @@ export function serverTlsOptions(
   return { cert, key, ...encodeAlpn(alpnProtocols) };
 }
 
-/** Returns Bun's `tls` option of a client. */
+/**
+ * Returns Bun's `tls` option of a client.
+ *
+ * @param hostname The name to verify, unless the options have another.
+ */
 export async function clientTlsOptions(
   { caCerts, serverName, alpnProtocols }: TlsConnectOptions,
+  hostname: string,
 ): Promise<object> {
   return {
     // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0; and without any
     // option Bun would speak plain text.
     rejectUnauthorized: true,
-    ...(serverName !== undefined && { serverName }),
+    // A certificate has no scope, as that of `fe80::1%eth0`.
+    serverName: (serverName ?? hostname).replace(/%.*/, ""),
     // Bun's `ca` replaces the public roots, where Deno's `caCerts` adds.
     ...(caCerts && { ca: [...caCerts, ...await publicRoots()] }),
     ...encodeAlpn(alpnProtocols),

@@ -1,8 +1,10 @@
 import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
 import { withErrorCode } from "../../net/socket_error.ts";
+import { resolveOne, sendingFamily } from "../../net/resolve.ts";
 import type { NetAddress } from "../../socket.ts";
 import { Bun, type BunUdpSocket } from "./api.ts";
+import { correctError } from "./errno.ts";
 
 /** Errors that an ICMP message about an earlier datagram leaves behind. */
 const LEFT_BY_ICMP = [
@@ -23,7 +25,7 @@ export async function bindUdp(
   // `drain` and `data` come only once the socket is there.
   let handle: BunDatagramHandle | undefined;
   const socket = await Bun.udpSocket({
-    hostname: await resolve(hostname),
+    hostname: await resolveOne(hostname),
     port,
     binaryType: "uint8array",
     socket: {
@@ -84,10 +86,8 @@ class BunDatagramHandle implements DatagramHandle {
     name: string,
     port: number,
   ): Promise<void> {
-    // A socket on all addresses of IPv6 speaks IPv4 as well.
-    const own = this.addr.hostname;
-    const family = own === "::" ? 0 : own.includes(":") ? 6 : 4;
-    await this.#sendWithRoom(data, await resolve(name, family), port);
+    const address = await resolveName(name, this.addr.hostname);
+    await this.#sendWithRoom(data, address, port);
   }
 
   async #sendWithRoom(
@@ -109,7 +109,7 @@ class BunDatagramHandle implements DatagramHandle {
       } catch (error) {
         const { code } = error as { code: string };
         if (attempt <= 3 && LEFT_BY_ICMP.includes(code)) continue;
-        // Digits and dots, or colons, but no address.
+        // Colons, but no address.
         if (code !== "ERR_INVALID_ARG_TYPE") throw error;
         throw withErrorCode(
           new Error("Invalid address", { cause: error }),
@@ -120,10 +120,10 @@ class BunDatagramHandle implements DatagramHandle {
   }
 }
 
-async function resolve(
-  hostname: string,
-  family: 0 | 4 | 6 = 0,
-): Promise<string> {
-  const { lookup } = await import("node:dns/promises");
-  return (await lookup(hostname, { family })).address;
+async function resolveName(name: string, own: string): Promise<string> {
+  try {
+    return await resolveOne(name, sendingFamily(own));
+  } catch (error) {
+    throw await correctError(error);
+  }
 }

@@ -31,15 +31,15 @@ export async function isSocketOpen(path: string): Promise<boolean> {
   return errno !== constants.errno.ECONNREFUSED;
 }
 
-/** Whether a server listens at the path and its queue is full. */
-export async function isQueueFull(path: string): Promise<boolean> {
-  const { constants } = await import("node:os");
-  const { default: process } = await import("node:process");
-  // Other systems than Linux refuse.
-  if (process.platform !== "linux") return false;
-  const errno = await connectErrno(path, SOCK_STREAM | SOCK_NONBLOCK);
+/** Returns why no stream connects to a path, if Bun hides it. */
+export async function connectError(
+  path: string,
+): Promise<"EAGAIN" | "EPROTOTYPE" | undefined> {
+  const { constants: { errno } } = await import("node:os");
+  const found = await connectErrno(path, SOCK_STREAM | SOCK_NONBLOCK);
+  if (found === errno.EPROTOTYPE) return "EPROTOTYPE";
   // It may have accepted one just now: then the next `connect` succeeds.
-  return errno === constants.errno.EAGAIN || errno === 0;
+  return found === errno.EAGAIN || found === 0 ? "EAGAIN" : undefined;
 }
 
 /** Connects and closes; the errno, or undefined where none can be found out. */

@@ -6,6 +6,7 @@ export interface DenoRuntime {
   /** Present only with `--unstable-net`. */
   listenDatagram?(options: object): DenoUdpSocket;
   connect(options: object): Promise<DenoSocket>;
+  memoryUsage(): { rss: number };
   permissions: {
     querySync(descriptor: DenoPermission): { state: string };
   };

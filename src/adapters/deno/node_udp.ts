@@ -1,20 +1,28 @@
 // UDP on Deno without `--unstable-net`: slower, but it needs no flag.
-import { createSocket, type Socket } from "node:dgram";
-import { isIP } from "node:net";
-// Without this import the `close` event never comes.
-import "node:process";
+import type { Socket } from "node:dgram";
 import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
-import { formatAddress, type NetAddress } from "../../socket.ts";
+import type { NetAddress } from "../../socket.ts";
 import { Deno } from "./api.ts";
+import { chooseAddressFor } from "./names.ts";
 
-/** Binds a UDP socket through `node:dgram`. */
-export function bindNodeUdp(
+/** Milliseconds in which a system call that fails at once has failed. */
+const AT_ONCE = 50;
+
+/**
+ * Binds a UDP socket through `node:dgram`. Its modules are imported here, for
+ * few programs need them; this file is not, for to load a file takes a
+ * descriptor, and Deno panics where none is left.
+ */
+export async function bindNodeUdp(
   hostname: string,
   port: number,
   queue: DatagramQueue,
-): DatagramHandle {
+): Promise<DatagramHandle> {
+  const { createSocket } = await import("node:dgram");
+  // Without this import the `close` event never comes.
+  await import("node:process");
   const socket = createSocket({
     type: hostname.includes(":") ? "udp6" : "udp4",
     // The system call looks names up itself, and checks the permission for the
@@ -49,13 +57,25 @@ class NodeDatagramHandle implements DatagramHandle {
     });
   }
 
-  send(data: Uint8Array, hostname: string, port: number): Promise<void> {
+  async send(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    isName: boolean,
+  ): Promise<void> {
+    const to = isName
+      ? await chooseAddressFor(this.addr, hostname, port)
+      : hostname;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#socket.send(data, port, hostname, (error) => {
+    this.#socket.send(data, port, to, (error) => {
       if (error === null) resolve();
-      else reject(nameError(error, hostname, port));
+      else reject(error);
     });
-    return promise;
+    try {
+      await promise;
+    } catch (error) {
+      throw await findError(error, to, port);
+    }
   }
 
   async close(sending: Promise<void> | undefined): Promise<void> {
@@ -68,16 +88,27 @@ class NodeDatagramHandle implements DatagramHandle {
   }
 }
 
-/** Names an error: Deno's `node:dgram` calls most of them UNKNOWN. */
-function nameError(error: NativeError, hostname: string, port: number): Error {
-  if (error.code !== undefined && error.code !== "UNKNOWN") return error;
-  const to = formatAddress({ transport: "udp", hostname, port });
-  const { state } = Deno.permissions.querySync({ name: "net", host: to });
-  const message = state === "granted"
-    ? error.message
-    : `Requires net access to "${to}", run again with the --allow-net flag`;
-  return Object.assign(new Error(message, { cause: error }), {
-    name: state === "granted" ? "Error" : "NotCapable",
-    code: isIP(hostname) ? undefined : "ENOTFOUND",
-  });
+/** Codes of a route, which are those of every transport. */
+const ROUTE_CODES = ["ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"];
+
+/**
+ * Returns the error of a send by its own code: Deno's `node:dgram` calls most of
+ * them UNKNOWN. A TCP connect meets the same route and needs the same permission.
+ */
+async function findError(
+  error: unknown,
+  hostname: string,
+  port: number,
+): Promise<unknown> {
+  if ((error as NativeError).code !== "UNKNOWN") return error;
+  try {
+    const signal = AbortSignal.timeout(AT_ONCE);
+    (await Deno.connect({ hostname, port, signal })).close();
+  } catch (found) {
+    // Any other error is of TCP alone.
+    const { code, name } = found as NativeError;
+    if (code === undefined && name !== "TimeoutError") return found;
+    if (code !== undefined && ROUTE_CODES.includes(code)) return found;
+  }
+  return error;
 }

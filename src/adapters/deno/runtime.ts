@@ -5,7 +5,6 @@ import type {
 } from "../../net/adapter.ts";
 import type {
   CheckedConnect,
-  CheckedListen,
   CheckedTcpListen,
   CheckedUnixListen,
 } from "../../net/checked_options.ts";
@@ -16,6 +15,7 @@ import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
 import { Deno, type DenoPermission } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
+import { chooseAddress, correctError } from "./names.ts";
 import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
 import { clientHandshake, serverHandshakes } from "./tls.ts";
 import { bindUdp } from "./udp.ts";
@@ -24,28 +24,16 @@ import { bindUdp } from "./udp.ts";
 export const deno: Adapter = {
   isCurrent: Deno !== undefined,
 
-  async listen(options: CheckedListen, queue: AcceptQueue) {
-    return options.transport === "unix"
-      ? await listenUnix(options, queue)
-      : await listenTcp(options, queue);
-  },
+  listen: (options, queue) =>
+    corrected(
+      options.transport === "unix"
+        ? listenUnix(options, queue)
+        : listenTcp(options, queue),
+    ),
 
-  async connect(options: CheckedConnect): Promise<SocketConnection> {
-    const isUnix = options.transport === "unix";
-    const handshake = isUnix || options.tls === undefined
-      ? undefined
-      : await clientHandshake(options, options.tls);
-    const socket = await Deno.connect({ ...options });
-    setTcpOptions(socket, options);
-    if (handshake !== undefined) return await handshake(socket);
-    const local = copyAddress(socket.localAddr);
-    const remote = isUnix
-      ? unixAddress(options.path)
-      : copyAddress(socket.remoteAddr);
-    return toConnection(socket, local, remote);
-  },
+  connect: (options) => corrected(connectSocket(options)),
 
-  bind: bindUdp,
+  bind: (address, queue) => corrected(bindUdp(address, queue)),
 
   // `process.stderr`, as `console.error`, blocks while a pipe is not read.
   async writeError(data) {
@@ -55,9 +43,34 @@ export const deno: Adapter = {
   },
 
   canListInterfaces: () =>
-    Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" })
-      .state === "granted",
+    isGranted({ name: "sys", kind: "networkInterfaces" }),
 };
+
+async function corrected<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw correctError(error);
+  }
+}
+
+/** Deno tries the addresses of a name one after the other, as RFC 8305 has it. */
+async function connectSocket(
+  options: CheckedConnect,
+): Promise<SocketConnection> {
+  const isUnix = options.transport === "unix";
+  const handshake = isUnix || options.tls === undefined
+    ? undefined
+    : await clientHandshake(options, options.tls);
+  const socket = await Deno.connect({ ...options });
+  setTcpOptions(socket, options);
+  if (handshake !== undefined) return await handshake(socket);
+  const local = copyAddress(socket.localAddr);
+  const remote = isUnix
+    ? unixAddress(options.path)
+    : copyAddress(socket.remoteAddr);
+  return toConnection(socket, local, remote);
+}
 
 async function listenTcp(
   options: CheckedTcpListen,
@@ -71,7 +84,9 @@ async function listenTcp(
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
   const handshakes = tls && await serverHandshakes(tls, queue);
-  const listener = Deno.listen({ hostname, port, reusePort, tcpBacklog });
+  const address = await chooseAddress(hostname, port);
+  const where = { hostname: address, port, reusePort, tcpBacklog };
+  const listener = Deno.listen(where);
   return new DenoListenerHandle(listener, options, queue, handshakes);
 }
 

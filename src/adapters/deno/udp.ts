@@ -2,17 +2,23 @@ import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
 import type { NetAddress } from "../../socket.ts";
 import { Deno, type DenoUdpSocket } from "./api.ts";
+import { chooseAddress, chooseAddressFor } from "./names.ts";
+import { bindNodeUdp } from "./node_udp.ts";
 
 /** Binds a UDP socket on Deno. */
 export async function bindUdp(
   { hostname, port }: NetAddress<"udp">,
   queue: DatagramQueue,
 ): Promise<DatagramHandle> {
+  const address = await chooseAddress(hostname, port);
   if (Deno.listenDatagram === undefined) {
-    const { bindNodeUdp } = await import("./node_udp.ts");
-    return bindNodeUdp(hostname, port, queue);
+    return await bindNodeUdp(address, port, queue);
   }
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+  const socket = Deno.listenDatagram({
+    transport: "udp",
+    hostname: address,
+    port,
+  });
   return new DenoDatagramHandle(socket, queue);
 }
 
@@ -31,8 +37,16 @@ class DenoDatagramHandle implements DatagramHandle {
     this.#receiving = this.#receive();
   }
 
-  async send(data: Uint8Array, hostname: string, port: number): Promise<void> {
-    await this.#socket.send(data, { hostname, port });
+  async send(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    isName: boolean,
+  ): Promise<void> {
+    const to = isName
+      ? await chooseAddressFor(this.addr, hostname, port)
+      : hostname;
+    await this.#socket.send(data, { hostname: to, port });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,14 @@
-import { connect as connectSocket, type Socket } from "node:net";
+import {
+  connect as connectSocket,
+  type NetConnectOpts,
+  type Socket,
+} from "node:net";
 import type {
   CheckedConnect,
   CheckedTcpConnect,
 } from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
+import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import type { TlsConnectOptions } from "../../socket.ts";
 import {
@@ -14,14 +19,20 @@ import {
 } from "./socket.ts";
 import { clientHandshake } from "./tls.ts";
 
-/** Connects by `net.connect`, with TLS by `tls.connect` over it. */
+/**
+ * Connects by `net.connect`, with TLS by `tls.connect` over it.
+ *
+ * @param hosts The addresses of the hostname, to be tried in turns: Node itself
+ * would give up each after a quarter of a second, and a slow peer with it.
+ */
 export async function connect(
   options: CheckedConnect,
+  hosts: readonly string[] = [],
 ): Promise<SocketConnection> {
   if (options.transport === "tcp" && options.tls !== undefined) {
-    return await connectTls(options, options.tls);
+    return await connectTls(options, options.tls, hosts);
   }
-  return await open(options, (socket) =>
+  return await open(options, hosts, (socket) =>
     toConnection(
       socket,
       options.transport === "tcp" ? endpointsOf(socket) : {
@@ -34,26 +45,44 @@ export async function connect(
 async function connectTls(
   options: CheckedTcpConnect,
   tls: TlsConnectOptions,
+  hosts: readonly string[],
 ): Promise<SocketConnection> {
   const handshake = await clientHandshake(options, tls);
   return await open(
     options,
+    hosts,
     (socket) => handshake(socket, endpointsOf(socket)),
   );
 }
 
 /** Opens a socket, and makes something of it at once. */
-function open<T>(
+async function open<T>(
   options: CheckedConnect,
+  hosts: readonly string[],
   result: (socket: Socket) => T | Promise<T>,
 ): Promise<T> {
-  const socket = connectSocket({
-    ...SOCKET_OPTIONS,
-    ...(options.transport === "unix" ? { path: options.path } : {
-      host: options.hostname,
-      port: options.port,
-      keepAlive: options.keepAlive,
-    }),
-  }).pause();
-  return settled(socket, "connect", options.signal, () => result(socket));
+  const { signal } = options;
+  if (options.transport === "unix") {
+    return await openAt({ path: options.path }, signal, result);
+  }
+  const { hostname, port, keepAlive } = options;
+  if (hosts.length < 2) {
+    const [host = hostname] = hosts;
+    return await openAt({ host, port, keepAlive }, signal, result);
+  }
+  const socket = await connectToFirst(hosts, {
+    open: (host, signal) =>
+      openAt({ host, port, keepAlive }, signal, (socket) => socket),
+    close: (socket) => socket.destroy(),
+  }, signal);
+  return await result(socket);
+}
+
+function openAt<T>(
+  where: NetConnectOpts,
+  signal: AbortSignal | undefined,
+  result: (socket: Socket) => T | Promise<T>,
+): Promise<T> {
+  const socket = connectSocket({ ...SOCKET_OPTIONS, ...where }).pause();
+  return settled(socket, "connect", signal, () => result(socket));
 }

@@ -1,4 +1,5 @@
 import type { Adapter } from "../../net/adapter.ts";
+import { resolve, resolveOne } from "../../net/resolve.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { formatAddress, type UnixAddress } from "../../socket.ts";
 import type { NetAddress } from "../../socket.ts";
@@ -21,19 +22,23 @@ export const node: Adapter = {
   async listen(options, queue) {
     checkVersion("listen on", options);
     const { listen } = await import("./listener.ts");
-    return await listen(options, queue);
+    if (options.transport === "unix") return await listen(options, queue);
+    const hostname = await resolveOne(options.hostname);
+    return await listen({ ...options, hostname }, queue);
   },
 
   async connect(options) {
     checkVersion("connect to", options);
     const { connect } = await import("./connect.ts");
-    return await connect(options);
+    if (options.transport === "unix") return await connect(options);
+    return await connect(options, await resolve(options.hostname));
   },
 
   async bind(address, queue) {
     checkVersion("bind", address);
     const { bindUdp } = await import("./udp.ts");
-    return await bindUdp(address, queue);
+    const hostname = await resolveOne(address.hostname);
+    return await bindUdp({ ...address, hostname }, queue);
   },
 };
 

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from "node:dgram";
-import { lookup, V4MAPPED } from "node:dns";
 import { once } from "node:events";
 import { isIP, isIPv4 } from "node:net";
 import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
+import { resolveOne, sendingFamily } from "../../net/resolve.ts";
 import type { NetAddress } from "../../socket.ts";
 
 /** Binds a UDP socket by `node:dgram`. */
@@ -15,14 +15,19 @@ export async function bindUdp(
   const socket = createSocket({
     type: isIPv6 ? "udp6" : "udp4",
     lookup(name, _, done) {
-      // Without a turn of the event loop for an address, which is the rule. An
-      // IPv6 socket on all addresses speaks IPv4 as well.
-      if (isIP(name)) {
-        const mapped = isIPv6 && isIPv4(name) ? `::ffff:${name}` : name;
+      // An IPv6 socket on all addresses speaks IPv4 as well.
+      const found = (address: string) => {
+        const mapped = isIPv6 && isIPv4(address)
+          ? `::ffff:${address}`
+          : address;
         done(null, mapped, isIPv6 ? 6 : 4);
-      } else if (hostname === "::") {
-        lookup(name, { family: 6, hints: V4MAPPED, all: false }, done);
-      } else lookup(name, { family: isIPv6 ? 6 : 4 }, done);
+      };
+      // Without a turn of the event loop for an address, which is the rule.
+      if (isIP(name) && !name.includes("%")) found(name);
+      else {
+        resolveOne(name, sendingFamily(hostname))
+          .then(found, (error) => done(error, "", 0));
+      }
     },
   });
   const bound = once(socket, "listening");
