@@ -1,8 +1,8 @@
 /**
- * One socket interface for Deno and Bun, over each runtime's own sockets, and
+ * One socket interface for Deno, Bun and Node.js, over each runtime's own sockets, and
  * an echo server and a greeting server built on it.
  *
- * A call means the same on both runtimes: sends are whole and in order,
+ * A call means the same on every runtime: sends are whole and in order,
  * half-close works, the kernel holds back a peer that sends too fast, an
  * aborted `recv` loses nothing, and the same error has the same code. There are
  * no dependencies. Without a `hostname`, sockets bind to 127.0.0.1 only.

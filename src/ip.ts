@@ -47,7 +47,7 @@ function groupsOf(bytes: Uint8Array): string[] {
   return groups;
 }
 
-/** Writes an IP address as RFC 5952 wants it, and as both runtimes do. */
+/** Writes an IP address as RFC 5952 wants it, and as the runtimes do. */
 export function formatIp(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   const ipv4 = unmapped(bytes);

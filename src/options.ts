@@ -137,7 +137,7 @@ export interface TcpListenOptions {
   reusePort?: boolean;
   /**
    * Probes idle peers at the system's interval, to notice peers that have
-   * vanished. `ENOTSUP` on Deno together with `tls`.
+   * vanished.
    *
    * @default false
    */

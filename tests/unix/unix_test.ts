@@ -8,7 +8,7 @@ import { connect, listen, type UnixConnectOptions } from "../../mod.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import { text } from "../support/bytes.ts";
 import { folder } from "../support/folder.ts";
-import { notLinux, noUnix } from "../support/platform.ts";
+import { notLinux, noUnix, onBun, onDeno } from "../support/platform.ts";
 import { output, python, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 
