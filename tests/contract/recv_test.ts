@@ -210,6 +210,17 @@ testContract("small receives take no large buffers", async (over) => {
   assert(grown < 4 * 1024 * 1024, `${grown} bytes for 6,400`);
 });
 
+testContract("up to 1 KiB that came comes in one piece", async (over) => {
+  for (const length of [1000, 1024]) {
+    await using ends = await pair(over);
+    const receiving = ends.server.recv();
+    await ends.client.send(pattern(length));
+    assertEquals((await receiving)?.length, length);
+    await ends.client.send(pattern(length));
+    assertEquals((await ends.server.recv(1024))?.length, length);
+  }
+});
+
 testContract("a peer is held back while nothing receives", async (over) => {
   await using ends = await pair(over);
   const { client, server } = ends;

@@ -4,9 +4,20 @@ import type { DenoSocket } from "./api.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The buffer of a connection starts small, for there may be many idle ones… */
-const MIN_BUFFER = 128;
+const MIN_BUFFER = 1024;
 /** …and grows while reads fill it, as far as throughput grows with it. */
 const MAX_BUFFER = 262_144;
+/** The first buffers are cut from one that takes no memory until it is used. */
+const SLAB_BYTES = 1_048_576;
+
+let slab = new Uint8Array(0);
+
+function firstBuffer(): Bytes {
+  if (slab.length === 0) slab = new Uint8Array(SLAB_BYTES);
+  const buffer = slab.subarray(0, MIN_BUFFER);
+  slab = slab.subarray(MIN_BUFFER);
+  return buffer;
+}
 
 /** The callbacks of a read: made once, not once per read. */
 interface AfterRead {
@@ -65,7 +76,9 @@ export class DenoHandle implements Handle {
 
   #read(): void {
     this.#isPending = true;
-    const buffer = this.#buffer ??= new Uint8Array(this.#bufferSize);
+    const buffer = this.#buffer ??= this.#bufferSize === MIN_BUFFER
+      ? firstBuffer()
+      : new Uint8Array(this.#bufferSize);
     const target = this.#maxBytes < buffer.length
       ? buffer.subarray(0, this.#maxBytes)
       : buffer;
