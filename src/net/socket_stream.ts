@@ -1,4 +1,4 @@
-import type { SocketError, SocketErrorCode } from "../errors.ts";
+import { SocketError, type SocketErrorCode } from "../errors.ts";
 import { type Address, formatAddress, type PipeOptions } from "../socket.ts";
 import { rejectIfAborted, rejectOnAbort } from "./abort.ts";
 import type { Handle, HandleEvents } from "./handle.ts";
@@ -42,8 +42,8 @@ export class SocketStream implements HandleEvents, SendErrors {
   bytesReceived = 0;
   readonly #handle: Handle;
   #closed = false;
-  /** The first error of the socket, which every later call reports. */
-  #failure: SocketError | null = null;
+  /** The first error of the socket, which every later call reports as its own. */
+  #failure: { readonly error: unknown } | null = null;
   /** Whether the peer has ended its side. */
   #ended = false;
   /** Received bytes that no call has taken yet. */
@@ -69,7 +69,7 @@ export class SocketStream implements HandleEvents, SendErrors {
     if (refused !== undefined) return refused;
     if (this.#chunks !== null) return Promise.resolve(this.#take(maxBytes));
     if (this.#ended) return Promise.resolve(null);
-    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#failure !== null) return Promise.reject(this.#failed("receive"));
     const receiver: Receiver = Promise.withResolvers();
     this.#receiver = receiver;
     this.#maxBytes = maxBytes;
@@ -165,18 +165,19 @@ export class SocketStream implements HandleEvents, SendErrors {
   }
 
   sendFailure(): SocketError | null {
-    return this.#closed ? this.#error("EBADF", "send") : this.#failure;
+    if (this.#closed) return this.#error("EBADF", "send");
+    return this.#failure === null ? null : this.#failed("send");
   }
 
   sendError(error: unknown): SocketError {
     if (this.#closed) return this.#error("EBADF", "send");
-    const failure = toSocketError(error, this.#call("send"));
+    const failure = this.#errorOf(error, "send");
     // The reason of a broken pipe is the reset that another call has met.
     if (failure.code === "EPIPE" && this.#failure !== null) {
-      return this.#failure;
+      return this.#failed("send");
     }
     // A reset ends both directions, whichever call meets it first.
-    if (failure.code === "ECONNRESET") this.#fail(failure);
+    if (failure.code === "ECONNRESET") this.#fail(error);
     return failure;
   }
 
@@ -233,9 +234,9 @@ export class SocketStream implements HandleEvents, SendErrors {
   /** Keeps the first error, and rejects the call that waits with it. */
   #fail(error: unknown): void {
     if (this.#closed) return;
-    this.#failure ??= toSocketError(error, this.#call("receive"));
+    this.#failure ??= { error };
     this.sending.fail();
-    this.#rejectReceive(this.#failure);
+    this.#rejectReceive(this.#failed("receive"));
   }
 
   #rejectOnAbort(
@@ -268,8 +269,9 @@ export class SocketStream implements HandleEvents, SendErrors {
       if (sent !== undefined) return this.#awaitChunk(pipe, sent);
     }
     if (this.#ended) this.#endPipe(pipe);
-    else if (this.#failure !== null) this.#rejectReceive(this.#failure);
-    else {
+    else if (this.#failure !== null) {
+      this.#rejectReceive(this.#failed("receive"));
+    } else {
       pipe.isReading = true;
       this.#handle.readStart(PIPE_BYTES);
     }
@@ -309,6 +311,18 @@ export class SocketStream implements HandleEvents, SendErrors {
   /** The destination failed, which ends the pipe but not this connection. */
   #failPipe(pipe: Pipe, error: unknown): void {
     if (this.#pipe === pipe) this.#rejectReceive(error);
+  }
+
+  /** Makes the error of a call after a failure. */
+  #failed(verb: string): SocketError {
+    return this.#errorOf(this.#failure?.error, verb);
+  }
+
+  #errorOf(error: unknown, verb: string): SocketError {
+    // TLS on Deno runs over a stream of ours, which has named its own call.
+    return error instanceof SocketError
+      ? socketError(error.code, this.#call(verb), error.cause)
+      : toSocketError(error, this.#call(verb));
   }
 
   #call(verb: string): string {

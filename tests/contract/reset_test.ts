@@ -107,14 +107,31 @@ testReset(
     await conn.send("unread");
     await ends.cut();
     await assertRejectsWith("ECONNRESET", () => conn.recv());
-    await assertRejectsWith("ECONNRESET", () => conn.recv());
-    await assertRejectsWith("ECONNRESET", () => conn.send("late"));
+    const received = await assertRejectsWith("ECONNRESET", () => conn.recv());
+    const sent = await assertRejectsWith("ECONNRESET", () => conn.send("late"));
+    assert(received.message.startsWith("Cannot receive"), received.message);
+    assert(sent.message.startsWith("Cannot send"), sent.message);
     await assertRejectsWith("ECONNRESET", () => conn.pipeTo(conn));
     await conn.closeWrite();
     await conn.close();
     await assertRejectsWith("EBADF", () => conn.recv());
   },
 );
+
+testReset("a reset that a send meets first is ECONNRESET", async (over) => {
+  if (over.name === "Unix") {
+    return console.log("Skipped: the kernel reports a Unix reset as EPIPE");
+  }
+  await using ends = await toBeCut(over);
+  const { conn } = ends;
+  await ends.cut();
+  let error: SocketError | undefined;
+  while (error === undefined) {
+    await conn.send("late").catch((reason) => error = reason);
+  }
+  assertEquals(error.code, "ECONNRESET");
+  assert(error.message.startsWith("Cannot send"), error.message);
+});
 
 testReset("a reset ends a recv that waits", async (over) => {
   await using ends = await toBeCut(over);

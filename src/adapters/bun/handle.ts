@@ -44,7 +44,7 @@ export class BunHandle implements Handle, SocketEvents {
     const taken = this.#socket.write(data);
     if (taken >= 0) return taken;
     this.#wasReset ||= this.#canReset && !this.#hasEnded;
-    throw peerGone();
+    throw peerGone(this.#wasReset ? "ECONNRESET" : "EPIPE");
   }
 
   shutdown(): void {
@@ -95,7 +95,7 @@ export class BunHandle implements Handle, SocketEvents {
 
 /** The error of a write that returned -1, or of a reset that Bun hides. */
 export function peerGone(
-  code: "EPIPE" | "ECONNRESET" = "EPIPE",
+  code: "EPIPE" | "ECONNRESET",
 ): NativeError {
   return withErrorCode(new Error("The peer is gone"), code);
 }
