@@ -1,3 +1,4 @@
+import { CIPHER_SUITES } from "../../net/tls_suites.ts";
 import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
 
 // The options only: handshakes are in listener.ts and connect.ts, the end of a
@@ -7,7 +8,7 @@ import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
 export function serverTlsOptions(
   { cert, key, alpnProtocols }: TlsListenOptions,
 ): object {
-  return { cert, key, ...encodeAlpn(alpnProtocols) };
+  return { cert, key, ciphers: CIPHER_SUITES, ...encodeAlpn(alpnProtocols) };
 }
 
 /**
@@ -23,6 +24,7 @@ export async function clientTlsOptions(
     // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0; and without any
     // option Bun would speak plain text.
     rejectUnauthorized: true,
+    ciphers: CIPHER_SUITES,
     // A certificate has no scope, as that of `fe80::1%eth0`.
     serverName: (serverName ?? hostname).replace(/%.*/, ""),
     // Bun's `ca` replaces the public roots, where Deno's `caCerts` adds.

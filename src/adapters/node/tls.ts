@@ -7,6 +7,7 @@ import { PendingHandshakes } from "../../net/pending_handshakes.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsError } from "../../net/socket_error.ts";
+import { CIPHER_SUITES } from "../../net/tls_suites.ts";
 import { isAddress } from "../../net/validate.ts";
 import type { Flow } from "./duplex.ts";
 import {
@@ -16,21 +17,7 @@ import {
   toSecureConnection,
 } from "./socket.ts";
 
-/** TLS 1.3, and of TLS 1.2 the suites with forward secrecy and AEAD. */
-const VERSIONS = {
-  minVersion: "TLSv1.2",
-  ciphers: [
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_CHACHA20_POLY1305_SHA256",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-  ].join(":"),
-} as const;
+const VERSIONS = { minVersion: "TLSv1.2", ciphers: CIPHER_SUITES } as const;
 
 /**
  * Loads what TLS needs, which takes Deno a while. This file is loaded at the
