@@ -52,10 +52,6 @@ export interface Handle {
   write(data: Uint8Array): number | Promise<number>;
   /** Sends the FIN. */
   shutdown(): Promise<void> | void;
-  /**
-   * Lets go of the socket; what `write` took is still sent.
-   *
-   * @param writing Whether a write has not taken everything yet.
-   */
-  close(writing: boolean): void;
+  /** Lets go of the socket; what `write` took is still sent. */
+  close(): void;
 }

@@ -131,13 +131,17 @@ export class SendQueue {
   #makeAfterWrite(): AfterWrite {
     return {
       taken: (length) => {
+        const data = this.#unsent;
         this.bytesSent += length;
-        const data = this.#unsent!;
+        // The handle has closed, which ended the write.
+        if (data === null) return;
         if (length === data.length) return this.#writeDone();
         this.#unsent = data.subarray(length);
         return this.#continue();
       },
-      failed: (error) => this.#writeDone(error),
+      failed: (error) => {
+        if (this.isWriting) this.#writeDone(error);
+      },
     };
   }
 

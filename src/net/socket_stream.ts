@@ -117,7 +117,7 @@ export class SocketStream implements HandleEvents, SendErrors {
     if (this.#closed) return;
     this.#closed = true;
     this.#chunks = null;
-    this.#handle.close(this.sending.isWriting);
+    this.#handle.close();
     const isReceiving = this.#receiver !== null || this.#pipe !== null;
     if (isReceiving) this.#rejectReceive(this.#error("EBADF", "receive"));
     this.sending.close();

@@ -8,7 +8,7 @@ import {
 } from "../support/assert.ts";
 import { pattern, recvAll, recvExactly, TOO_MUCH } from "../support/bytes.ts";
 import { pair } from "../support/transports.ts";
-import { until } from "../support/wait.ts";
+import { stalled, until } from "../support/wait.ts";
 
 testContract("close rejects what waits with EBADF", async (over) => {
   await using ends = await pair(over);
@@ -48,6 +48,34 @@ testContract(
     await ends.client.send(data);
     await ends.client.close();
     assertSameBytes(await recvAll(ends.server), data);
+  },
+);
+
+testContract(
+  "close while a send waits spares what others resolved for",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    let resolved = 0;
+    const sends = Array.from({ length: 100 }, async () => {
+      await client.send(pattern(65_536));
+      resolved++;
+    }).map((sent) => sent.catch(({ code }) => assertEquals(code, "EBADF")));
+    await stalled(() => client.bytesSent);
+    await client.close();
+    await Promise.all(sends);
+    assert(resolved > 0 && resolved < 100, `${resolved} sends`);
+    // A reset may follow, but only what was not taken may be missing.
+    let received = 0;
+    try {
+      for (let data; (data = await server.recv()) !== null;) {
+        received += data.length;
+      }
+    } catch (error) {
+      assertEquals(Reflect.get(Object(error), "code"), "ECONNRESET");
+    }
+    const lost = resolved * 65_536 - received;
+    assert(lost <= 0, `${lost} of ${resolved * 65_536} bytes are lost`);
   },
 );
 

@@ -53,14 +53,12 @@ export class BunHandle implements Handle, SocketEvents {
     else this.#socket.shutdown();
   }
 
-  close(writing: boolean): void {
-    if (!this.#isSecure) this.#socket.end();
-    // The peer does not read, and a TLS socket would linger for it.
-    else if (writing) this.#socket.terminate();
-    else {
-      this.#socket.shutdown();
-      this.#socket.close();
-    }
+  close(): void {
+    if (!this.#isSecure) return this.#socket.end();
+    // `end` would linger for a peer that does not read, `terminate` would lose
+    // what was taken.
+    this.#socket.shutdown();
+    this.#socket.close();
   }
 
   onData(chunk: Uint8Array<ArrayBuffer>): void {

@@ -72,8 +72,8 @@ export class NodeHandle implements Handle {
     return promise;
   }
 
-  close(writing: boolean): void {
-    if (this.#isSecure && !writing) this.#linger();
+  close(): void {
+    if (this.#isSecure) this.#linger();
     else this.#socket.destroy();
   }
 
