@@ -44,7 +44,7 @@ export interface Target {
   value: number;
 }
 
-/** One kind of work, measured on both runtimes. */
+/** One kind of work, measured on each runtime. */
 export interface Row {
   /** For `--only`. */
   name: string;

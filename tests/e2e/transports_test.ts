@@ -1,4 +1,4 @@
-// The examples on every transport, as processes of both runtimes: where they
+// The examples on every transport, as processes of each runtime: where they
 // say they are, how they end, and what they cannot do.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -27,6 +27,7 @@ import { largestDatagram } from "../support/platform.ts";
 import {
   bun,
   deno,
+  node,
   type Runtime,
   runtimes,
   start,
@@ -201,6 +202,7 @@ describe("datagrams come back whole", () => {
     ["deno", deno],
     ["deno --unstable-net", native],
     ["bun", bun],
+    ["node", node],
   ];
   for (const [name, runtime] of servers) {
     it(`of ${largest}, 1 and 0 bytes, from ${name}`, options, async () => {
