@@ -60,9 +60,7 @@ export const deno = runtime("deno", onDeno, "run", "-A", "--no-check");
 export const node = runtime("node", !onBun && !onDeno);
 /** The runtime that this module runs on. */
 export const here: Runtime = onBun ? bun : onDeno ? deno : node;
-export const runtimes: Runtime[] = [deno, bun, node].filter((r) =>
-  !process.env.ONLY || r.name === process.env.ONLY
-); //HACK
+export const runtimes: readonly Runtime[] = [deno, bun, node];
 
 /** A child process: its lines one by one, its end. */
 export interface Program extends AsyncDisposable {
