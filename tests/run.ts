@@ -1,10 +1,13 @@
-// Runs the suite by four commands beside each other: what runs in the process
-// of each runtime, and what starts processes of both, which needs no
+// Runs the suite by five commands beside each other: what runs in the process
+// of each runtime, and what starts processes of all three, which needs no
 // repetition and mostly waits. Types are checked by `deno task check`.
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { bun, deno } from "./support/programs.ts";
+import { bun, deno, node } from "./support/programs.ts";
 
 /** Folders of tests that run on each runtime. */
 const IN_PROCESS = [
@@ -26,7 +29,17 @@ const IN_PROCESS_FILES = ["tests/cli/stream_checker_test.ts"];
 const root = fileURLToPath(new URL("../", import.meta.url));
 const [denoCommand] = deno.command;
 const [bunCommand] = bun.command;
+const [nodeCommand] = node.command;
 const denoTest = [denoCommand, "test", "-A"];
+const nodeTest = [
+  ...[nodeCommand, "--test", "--test-reporter=spec"],
+  // Of a file, so that one that hangs fails.
+  ...["--test-concurrency=2", "--test-timeout=180000"],
+];
+
+// What Node compiles, it compiles once for its hundreds of processes.
+const compiled = mkdtempSync(join(tmpdir(), "parley-compiled-"));
+process.env.NODE_COMPILE_CACHE = compiled;
 
 const commands = [
   // The rest, with the examples in the documentation.
@@ -39,6 +52,11 @@ const commands = [
   [...denoTest, "--no-check", END_TO_END],
   [...denoTest, "--no-check", ...IN_PROCESS],
   [bunCommand, "test", ...IN_PROCESS, ...IN_PROCESS_FILES],
+  [
+    ...nodeTest,
+    ...IN_PROCESS.map((folder) => `${folder}*_test.ts`),
+    ...IN_PROCESS_FILES,
+  ],
 ];
 
 interface Outcome {
@@ -65,3 +83,4 @@ for (const running of commands.map(run)) {
   for (const data of output) process.stdout.write(data);
   if (status !== 0) process.exitCode = 1;
 }
+rmSync(compiled, { recursive: true, force: true });

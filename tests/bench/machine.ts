@@ -1,11 +1,12 @@
 import { cpus, release } from "node:os";
 import process from "node:process";
+import { node } from "../support/programs.ts";
 import { output } from "./tools.ts";
 
 /** Asks each program for its version, the first number of its first line. */
 const VERSIONS = {
   Bun: "bun --version",
-  Node: "node --version",
+  Node: `${node.command[0]} --version`,
   Python: "python3 --version",
   Go: "go version",
   C: "cc -dumpfullversion",

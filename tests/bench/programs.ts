@@ -1,3 +1,4 @@
+import { node } from "../support/programs.ts";
 import type { BunAddress } from "./bun.ts";
 import { compile, type Compiler, python } from "./tools.ts";
 
@@ -29,11 +30,11 @@ const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
 export const RUN = {
   Bun: ["bun"],
   Deno: ["deno", "run", "-A", "--no-lock", "--unstable-net"],
-  Node: ["node"],
+  Node: node.command,
 };
 
-export type Runtime = "Bun" | "Deno";
-export const RUNTIMES: readonly Runtime[] = ["Bun", "Deno"];
+export type Runtime = keyof typeof RUN;
+export const RUNTIMES: readonly Runtime[] = ["Bun", "Deno", "Node"];
 
 /** This package, by one of its two programs. */
 export function ours(runtime: Runtime, file = "ours_echo.ts"): Program {
@@ -61,18 +62,25 @@ function oursWhere(transport: Transport, files: Files): object {
 const NATIVE = {
   Bun: { stream: "Bun.listen", datagram: "Bun.udpSocket" },
   Deno: { stream: "read/write loop", datagram: "Deno.listenDatagram" },
+  Node: { stream: "node:net handlers", datagram: "node:dgram" },
+};
+
+const DATAGRAM_SERVERS = {
+  Bun: "raw_bun_udp.ts",
+  Deno: "raw_deno_udp.ts",
+  Node: "node_dgram.mjs",
 };
 
 /** The same by hand on the runtime's own sockets. */
 export function raw(runtime: Runtime, kind: Transport = "tcp"): Program {
-  const file = `${HERE}/raw_${runtime.toLowerCase()}`;
-  const where = runtime === "Bun" ? bunWhere : denoWhere;
+  const stream = `raw_${runtime.toLowerCase()}.ts`;
+  const where = runtime === "Bun" ? bunWhere : flatWhere;
   return {
     name: NATIVE[runtime][kind === "udp" ? "datagram" : "stream"],
     runtime,
     command: (transport, files) => [
       ...RUN[runtime],
-      transport === "udp" ? `${file}_udp.ts` : `${file}.ts`,
+      `${HERE}/${transport === "udp" ? DATAGRAM_SERVERS[runtime] : stream}`,
       JSON.stringify(where(transport, files)),
     ],
   };
@@ -84,7 +92,7 @@ function bunWhere(transport: Transport, files: Files): BunAddress {
   return transport === "tls" ? { ...LOOPBACK, tls: { cert, key } } : LOOPBACK;
 }
 
-function denoWhere(transport: Transport, files: Files): object {
+function flatWhere(transport: Transport, files: Files): object {
   const { cert, key, path } = files;
   if (transport === "unix") return { transport, path };
   return transport === "tls" ? { ...LOOPBACK, cert, key } : LOOPBACK;
@@ -106,7 +114,6 @@ export const others: readonly Program[] = [
 export const otherDatagrams: readonly Program[] = [
   script("node:dgram", "Bun", "node_dgram.mjs"),
   script("node:dgram", "Deno", "node_dgram.mjs"),
-  script("node:dgram", "Node", "node_dgram.mjs"),
 ];
 
 function script(

@@ -44,7 +44,7 @@ export interface Target {
   value: number;
 }
 
-/** One kind of work, measured on both runtimes. */
+/** One kind of work, measured on each runtime. */
 export interface Row {
   /** For `--only`. */
   name: string;
@@ -66,10 +66,11 @@ export interface Row {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-function ratios(bun: number, deno: number): Row["targets"] {
+function ratios(bun: number, deno: number, node: number): Row["targets"] {
   return {
     Bun: { of: "ratio", value: bun },
     Deno: { of: "ratio", value: deno },
+    Node: { of: "ratio", value: node },
   };
 }
 
@@ -89,7 +90,7 @@ export const SMALL: Row = {
   name: "echo-64x64",
   work: "`echo`, 64 connections × 64 B",
   quick: true,
-  targets: ratios(1, 1),
+  targets: ratios(1, 1, 1),
 };
 
 export const LARGE: Row = {
@@ -101,7 +102,7 @@ export const LARGE: Row = {
   connections: 4,
   size: MIB,
   quick: true,
-  targets: ratios(1, 1.8),
+  targets: ratios(1, 1.8, 1),
 };
 
 export const DATAGRAMS: Row = {
@@ -112,7 +113,7 @@ export const DATAGRAMS: Row = {
   transport: "udp",
   connections: 16,
   quick: true,
-  targets: ratios(1.05, 1.05),
+  targets: ratios(1.05, 1.05, 1.05),
 };
 
 export const ROWS: readonly Row[] = [
@@ -123,7 +124,7 @@ export const ROWS: readonly Row[] = [
     work: "`echo`, 64 × 16 KiB",
     size: 16 * KIB,
     quick: true,
-    targets: ratios(1, 1),
+    targets: ratios(1, 1, 1),
   },
   LARGE,
   {
@@ -132,7 +133,7 @@ export const ROWS: readonly Row[] = [
     work: "`recv`/`send` loop, 64 × 64 B",
     program: "ours_loop.ts",
     quick: true,
-    targets: ratios(1.08, 1.05),
+    targets: ratios(1.08, 1.05, 1.1),
   },
   {
     ...DEFAULTS,
@@ -146,6 +147,7 @@ export const ROWS: readonly Row[] = [
     targets: {
       Bun: { of: "ours", value: 2.5 },
       Deno: { of: "ours", value: 6 },
+      Node: { of: "ours", value: 6 },
     },
   },
   {
@@ -157,7 +159,7 @@ export const ROWS: readonly Row[] = [
     connections: 16,
     warmup: 1500,
     quick: true,
-    targets: ratios(0.95, 0.95),
+    targets: ratios(0.95, 0.95, 0.95),
   },
   DATAGRAMS,
   {

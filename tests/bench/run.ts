@@ -1,4 +1,4 @@
-// Measures the package against the same programs by hand on either runtime,
+// Measures the package against the same programs by hand on each runtime,
 // and beside what else a user might pick. Prints Markdown.
 //
 //   deno run -A tests/bench/run.ts [--quick] [--only NAME] [--svg FILE]

@@ -1,4 +1,4 @@
-// The examples as users run them: as processes of both runtimes, with the
+// The examples as users run them: as processes of each runtime, with the
 // Python programs that they must serve unchanged.
 import { once } from "node:events";
 import { describe, it } from "node:test";

@@ -5,7 +5,7 @@ import { listen, type TlsConnectOptions } from "../../mod.ts";
 import { assertEquals } from "../support/assert.ts";
 import type { Identity } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
-import { bun, deno, output } from "../support/programs.ts";
+import { output, runtimes } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
 
 /** Runs a client of its own on each runtime, with this in the environment. */
@@ -30,7 +30,7 @@ try {
   console.log(error.code);
 }`,
   );
-  for (const { command } of [deno, bun]) {
+  for (const { command } of runtimes) {
     const printed = await output(["env", ...environment, ...command, file]);
     assertEquals(printed.trim(), expected, command[0]);
   }

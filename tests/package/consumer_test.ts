@@ -1,10 +1,10 @@
 // The package as its users get it, outside of the repository: from JSR on
-// Deno, and as an npm package on Bun.
+// Deno, and as an npm package on Bun and Node.js.
 import { spawnSync } from "node:child_process";
 import { join, relative } from "node:path";
 import { describe, it } from "node:test";
-import { assertEquals } from "../support/assert.ts";
-import { bun } from "../support/programs.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { bun, node, NODE_MAJOR } from "../support/programs.ts";
 import {
   denoCommand,
   entryFiles,
@@ -92,8 +92,16 @@ const STRICT = {
   verbatimModuleSyntax: true,
 };
 
-function testOnBun(): void {
+/** The version of the Node.js on the path, where it is too old. */
+function olderNode(): string | undefined {
+  const { stdout } = spawnSync("node", ["--version"], { encoding: "utf8" });
+  const [, version] = /^v(\S+)/.exec(stdout ?? "") ?? [];
+  return Number.parseInt(version) < NODE_MAJOR ? version : undefined;
+}
+
+function testFromNpm(): void {
   const [bunCommand] = bun.command;
+  const [nodeCommand] = node.command;
   let archive: Promise<string> | undefined;
 
   /** A project that depends on the package, and on these. */
@@ -125,14 +133,27 @@ function testOnBun(): void {
     assertEquals(await runAlone(where, ...command), SAID);
   });
 
-  if (spawnSync("node", ["--version"]).status !== 0) {
-    console.log("No Node.js, so what the package says there is not tested");
-  } else {
-    it(
-      "installed, it says on Node.js that it cannot run",
-      options,
-      async () => {
-        const script = `
+  it("installed, it runs on Node.js", options, async () => {
+    const where = await installed();
+    // `node` knows no TypeScript in an installed package, but in the project.
+    for (const name of ["echo.ts", "everything.ts"]) {
+      const expected = name === "echo.ts" ? SAID : "";
+      assertEquals(await runAlone(where, nodeCommand, name), expected);
+    }
+    const cli = join("node_modules", "@parley", "echo", "src", "cli.js");
+    const version = await runAlone(where, nodeCommand, cli, "--version");
+    assert(version.includes(` Node.js/${NODE_MAJOR}`), version);
+  });
+
+  const older = olderNode();
+  if (older === undefined) {
+    console.log(`Skipped: no Node.js below ${NODE_MAJOR} is installed`);
+  }
+  it(
+    "installed, it says on an older Node.js which version it needs",
+    { ...options, skip: older === undefined && "No older Node.js" },
+    async () => {
+      const script = `
         const { bind, connect, listen, serveEcho } = await import("@parley/echo");
         const calls = [
           () => listen({ port: 0 }),
@@ -141,14 +162,20 @@ function testOnBun(): void {
           () => bind({ port: 0 }),
           () => serveEcho({ port: 0 }),
         ];
-        for (const call of calls) await call().catch((e) => console.log(e.code));
+        for (const call of calls) {
+          await call().catch(({ code, message }) => console.log(code, message));
+        }
       `;
-        const where = await installed();
-        const command = ["node", "--input-type=module", "--eval", script];
-        assertEquals(await runAlone(where, ...command), "ENOTSUP\n".repeat(5));
-      },
-    );
-  }
+      const where = await installed();
+      const command = ["node", "--input-type=module", "--eval", script];
+      const lines = (await runAlone(where, ...command)).trimEnd().split("\n");
+      assertEquals(lines.length, 5);
+      const need = `needs Node.js ${NODE_MAJOR} or later, this is ${older}`;
+      for (const line of lines) {
+        assert(line.startsWith("ENOTSUP ") && line.includes(need), line);
+      }
+    },
+  );
 
   it(
     "it compiles wherever a few types of the platform are known",
@@ -185,6 +212,7 @@ function testOnBun(): void {
       const least = ["es2022", "esnext.disposable", "dom"];
       await compile("oldest", "preserve", least, []);
       await compile("oldest", "preserve", ["es2022"], ["bun"]);
+      await compile("oldest", "nodenext", ["es2022"], ["node"]);
       await compile("newest", "nodenext", least, []);
       await compile("newest", "preserve", ["esnext", "webworker"], []);
       await compile("newest", "nodenext", ["esnext"], ["node"]);
@@ -204,4 +232,4 @@ function testOnBun(): void {
 }
 
 describe("the package from JSR", testOnDeno);
-describe("the package from npm", testOnBun);
+describe("the package from npm", testFromNpm);

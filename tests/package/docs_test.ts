@@ -1,6 +1,6 @@
 // The documentation: every public name has a comment, every call and the types
 // listed below have an example, and the examples run.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -156,6 +156,30 @@ describe("documentation", () => {
       }));
     });
   }
+});
+
+describe("README.md", () => {
+  const readme = readFileSync(new URL("README.md", root), "utf8");
+  const commands = [...readme.matchAll(/^```sh\n([^]*?)^```/gm)]
+    .flatMap(([, block]) => block.split("\n"))
+    .map((line) => line.replace(/ +#.*/, ""));
+
+  it("runs programs that exist", () => {
+    const programs = commands.flatMap((line) =>
+      line.match(/(?<= )(examples|src)\/\S+\.ts/g) ?? []
+    );
+    assert(programs.length > 0);
+    for (const path of programs) assert(existsSync(new URL(path, root)), path);
+  });
+
+  it("runs them on Node.js as on Bun", () => {
+    const on = (runtime: string) =>
+      commands.filter((line) => line.startsWith(`${runtime} `))
+        .map((line) => line.slice(runtime.length))
+        .filter((line) => !line.startsWith(" build "));
+    assert(on("bun").length > 0);
+    assertEquals(on("node"), on("bun"));
+  });
 });
 
 /** Every example once, with this package in the place of a published one. */

@@ -12,11 +12,11 @@ const NAMES: Record<string, string> = {
   nodejs: "Node.js",
 };
 
-/** As prose: "Deno 1.2.3 and Bun 4.5.6". */
+/** As prose: "Deno 1.2.3, Bun 4.5.6 and Node.js 7.8.9". */
 const runtimes = read(".tool-versions").trim().split("\n")
   .map((line) => line.split(" "))
   .map(([tool, version]) => `${NAMES[tool]} ${version}`);
-const prose = new Intl.ListFormat("en", { style: "long" }).format(runtimes);
+const prose = new Intl.ListFormat("en-GB", { style: "long" }).format(runtimes);
 
 describe("runtime versions", () => {
   for (const page of ["README.md", "CHANGELOG.md"]) {

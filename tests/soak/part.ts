@@ -2,12 +2,11 @@
 // One line per part, as JSON; status 1 if one failed.
 import process from "node:process";
 import { descriptors } from "../support/proc.ts";
-import { bun, deno } from "../support/programs.ts";
+import { here } from "../support/programs.ts";
 import { until } from "../support/wait.ts";
 import { partsOf } from "./parts.ts";
 
 const [scale, limit, ...names] = process.argv.slice(2);
-const here = "Bun" in globalThis ? bun : deno;
 
 process.on("unhandledRejection", (reason) => {
   console.error("Unhandled:", reason);

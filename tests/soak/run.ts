@@ -1,5 +1,5 @@
 // The soak: `run.ts [SCALE] [NAME…]`, ten minutes at most. Runs every part on
-// both runtimes, prints what it did, and fails on any loss or leak.
+// each runtime, prints what it did, and fails on any loss or leak.
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";

@@ -64,3 +64,12 @@ function generate(length: number, seed: number): Uint8Array<ArrayBuffer> {
   }
   return new Uint8Array(words.buffer, 0, length);
 }
+
+/** 100 MB in one array: each block differs, so that none can replace another. */
+export function* hundredBlocks(): Generator<Uint8Array> {
+  const block = pattern(1_000_000);
+  for (let i = 0; i < 100; i++) {
+    block[0] = i;
+    yield block;
+  }
+}

@@ -1,34 +1,66 @@
-// Other programs as child processes: both runtimes, Python.
+// Other programs as child processes: the runtimes, Python.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
-import { platform } from "./platform.ts";
+import { onBun, onDeno, platform } from "./platform.ts";
 import process from "node:process";
 
 /** A runtime to run examples and peers with: its name and command line. */
 export interface Runtime {
-  name: "deno" | "bun";
-  command: string[];
+  readonly name: "deno" | "bun" | "node";
+  readonly command: string[];
 }
 
-const here = "Bun" in globalThis ? "bun" : "deno";
+/** The oldest Node.js that the package supports, and the one under test. */
+export const NODE_MAJOR = 24;
 
-function runtime(name: Runtime["name"], ...run: string[]): Runtime {
-  if (name === here) return { name, command: [process.execPath, ...run] };
-  const installed = spawnSync(name, ["--version"]).status === 0;
-  return { name, command: [installed ? name : fromNpm(name), ...run] };
+function runtime(
+  name: Runtime["name"],
+  isCurrent: boolean,
+  ...run: string[]
+): Runtime {
+  // In the environment, so that one search serves all files and processes.
+  const variable = `PARLEY_${name.toUpperCase()}`;
+  const find = () => installed(name) ? name : fromNpm(name);
+  return {
+    name,
+    get command() {
+      const program = isCurrent
+        ? process.execPath
+        : process.env[variable] ??= find();
+      return [program, ...run];
+    },
+  };
+}
+
+function installed(name: Runtime["name"]): boolean {
+  const { status, stdout } = spawnSync(name, ["--version"], {
+    encoding: "utf8",
+  });
+  if (name !== "node") return status === 0;
+  return Number(/^v(\d+)/.exec(stdout ?? "")?.[1]) >= NODE_MAJOR;
 }
 
 /** The program itself, since npx would keep signals from it. */
-function fromNpm(name: string): string {
-  const args = ["-y", "-p", name, "-c", `command -v ${name}`];
+function fromNpm(name: Runtime["name"]): string {
+  const from = name === "node" ? nodePackage() : name;
+  const args = ["-y", "-p", from, "-c", `command -v ${name}`];
   const { stdout, status } = spawnSync("npx", args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`npx cannot install ${name}`);
+  if (status !== 0) throw new Error(`npx cannot install ${from}`);
   return stdout.trim();
 }
 
-export const bun = runtime("bun");
-export const deno = runtime("deno", "run", "-A", "--no-check");
-export const runtimes: Runtime[] = [deno, bun];
+/** The package with the program: `node` has a script that npm may block. */
+function nodePackage(): string {
+  const system = platform === "win32" ? "win" : platform;
+  return `node-${system}-${process.arch}@${NODE_MAJOR}`;
+}
+
+export const bun = runtime("bun", onBun);
+export const deno = runtime("deno", onDeno, "run", "-A", "--no-check");
+export const node = runtime("node", !onBun && !onDeno);
+/** The runtime that this module runs on. */
+export const here: Runtime = onBun ? bun : onDeno ? deno : node;
+export const runtimes: readonly Runtime[] = [deno, bun, node];
 
 /** A child process: its lines one by one, its end. */
 export interface Program extends AsyncDisposable {

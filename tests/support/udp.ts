@@ -3,12 +3,14 @@ import { describe, it } from "node:test";
 import { bind, type DatagramServer, type DatagramSocket } from "../../mod.ts";
 import { assertEquals } from "./assert.ts";
 import { text } from "./bytes.ts";
-import { onDeno } from "./platform.ts";
+import { onBun, onDeno } from "./platform.ts";
 
 export const native = onDeno && "listenDatagram" in Object(globalThis["Deno"]);
-export const backEnd = onDeno
-  ? native ? "Deno.listenDatagram" : "node:dgram"
-  : "Bun";
+export const backEnd = onBun
+  ? "Bun"
+  : native
+  ? "Deno.listenDatagram"
+  : "node:dgram";
 
 export function perFamily(
   behaviour: string,

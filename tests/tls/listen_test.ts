@@ -266,6 +266,19 @@ testTls("a key of another certificate is EPROTO", async (made) => {
   await assertListenRejects(tls, (act) => assertRejectsWith("EPROTO", act));
 });
 
+testTls("a certificate and its key share a PEM, in any order", async (made) => {
+  const { ca, server: { cert, key } } = made;
+  for (const pem of [`${cert}\n${key}`, `${key}\n${cert}`]) {
+    await using listener = await listen({
+      port: 0,
+      tls: { cert: pem, key: pem },
+    });
+    const tls = { caCerts: [key + ca] };
+    const [client, server] = await join(listener, tls);
+    await Promise.all([client.close(), server.close()]);
+  }
+});
+
 testTls("garbage in PEM armour is EPROTO", async ({ server }) => {
   const { cert, key } = server;
   const spoil = (pem: string) =>

@@ -12,7 +12,6 @@ import { notLinux, noUnix, onBun, onDeno } from "../support/platform.ts";
 import { output, python, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 
-const onDeno = "Bun" in globalThis;
 const options = { timeout: 30_000, skip: noUnix() };
 const onLinux = { ...options, skip: notLinux() };
 

@@ -1,8 +1,8 @@
 // The codes that Bun hides, as ECONNREFUSED or none at all: found by a second
 // look once a call has failed. https://github.com/oven-sh/bun/pull/37093
+import { isOutOfDescriptors } from "../../net/descriptors.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import { Bun } from "./api.ts";
-import { isOutOfDescriptors } from "./proc.ts";
 import { connectError } from "./unix_errno.ts";
 
 /**

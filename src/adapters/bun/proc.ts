@@ -1,5 +1,4 @@
 // Facts that Bun does not report, read from Linux.
-import type { NativeError } from "../../net/socket_error.ts";
 
 /**
  * Out of descriptors, Bun's accept fails and is tried again without a pause or
@@ -14,16 +13,4 @@ export async function descriptorLimit(): Promise<number> {
   const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
   const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
   return soft === undefined ? Infinity : Number(soft) - SPARE_DESCRIPTORS;
-}
-
-/** Whether no descriptor is left: another call that needs one reports it. */
-export async function isOutOfDescriptors(): Promise<boolean> {
-  const { open } = await import("node:fs/promises");
-  try {
-    await (await open("/dev/null")).close();
-    return false;
-  } catch (error) {
-    // Any other error, as where there is no such file, means nothing here.
-    return (error as NativeError).code === "EMFILE";
-  }
 }

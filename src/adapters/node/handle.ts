@@ -7,8 +7,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Written at a time, so that a slow send can be seen to make progress. */
 const PART_BYTES = 65_536;
-/** Milliseconds that a closed TLS socket reads on. */
+/** Milliseconds and bytes that a closed TLS socket reads on. */
 const LINGER = 1000;
+const LINGER_BYTES = 1 << 20;
 
 /** A `net.Socket` or `TLSSocket`, by the verbs of {@linkcode Handle}. */
 export class NodeHandle implements Handle {
@@ -86,6 +87,11 @@ export class NodeHandle implements Handle {
     const socket = this.#socket;
     const deadline = setTimeout(() => socket.destroy(), LINGER);
     socket.once("close", () => clearTimeout(deadline));
+    // A peer that goes on sending must learn that nobody receives.
+    let left = LINGER_BYTES;
+    socket.on("data", ({ length }: Buffer) => {
+      if ((left -= length) < 0) socket.destroy();
+    });
     socket.end();
     this.readStart(); // the connection is closed, and discards it
   }

@@ -1,8 +1,8 @@
 import type { Adapter } from "../../net/adapter.ts";
-import { resolve, resolveOne } from "../../net/resolve.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { formatAddress, type UnixAddress } from "../../socket.ts";
 import type { NetAddress } from "../../socket.ts";
+import { addressesOf, addressOf } from "./names.ts";
 
 /** The oldest version that keeps the promises of the interface. */
 const OLDEST_VERSION = 24;
@@ -23,7 +23,7 @@ export const node: Adapter = {
     checkVersion("listen on", options);
     const { listen } = await import("./listener.ts");
     if (options.transport === "unix") return await listen(options, queue);
-    const hostname = await resolveOne(options.hostname);
+    const hostname = await addressOf(options.hostname);
     return await listen({ ...options, hostname }, queue);
   },
 
@@ -31,13 +31,13 @@ export const node: Adapter = {
     checkVersion("connect to", options);
     const { connect } = await import("./connect.ts");
     if (options.transport === "unix") return await connect(options);
-    return await connect(options, await resolve(options.hostname));
+    return await connect(options, await addressesOf(options.hostname));
   },
 
   async bind(address, queue) {
     checkVersion("bind", address);
     const { bindUdp } = await import("./udp.ts");
-    const hostname = await resolveOne(address.hostname);
+    const hostname = await addressOf(address.hostname);
     return await bindUdp({ ...address, hostname }, queue);
   },
 };

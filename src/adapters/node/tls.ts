@@ -31,6 +31,14 @@ async function load() {
   return { ...crypto, ...tls };
 }
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END [^\n]*/;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^\n]*/;
+
+/** A certificate and its key may share a PEM, of which Deno reads the first. */
+function firstIn(pem: string, block: RegExp): string {
+  return block.exec(pem)?.[0] ?? pem;
+}
+
 /** Prepares a listener's handshakes; throws on a bad certificate. */
 export async function serverHandshakes(
   { cert, key, alpnProtocols }: TlsListenOptions,
@@ -38,8 +46,9 @@ export async function serverHandshakes(
 ): Promise<ServerHandshakes> {
   const tls = await load();
   // Deno's `createSecureContext` looks at neither.
-  const certificate = new tls.X509Certificate(cert);
-  if (!certificate.checkPrivateKey(tls.createPrivateKey(key))) {
+  const certificate = new tls.X509Certificate(firstIn(cert, CERTIFICATE));
+  const privateKey = tls.createPrivateKey(firstIn(key, PRIVATE_KEY));
+  if (!certificate.checkPrivateKey(privateKey)) {
     throw new Error("the key is that of another certificate");
   }
   const secureContext = tls.createSecureContext({ ...VERSIONS, cert, key });
@@ -157,7 +166,9 @@ async function clientContext(caCerts: string[]): Promise<SecureContext> {
   if (lastTrust?.key === key) return lastTrust.context;
   const tls = await load();
   // OpenSSL would skip what it cannot read.
-  for (const cert of caCerts) new tls.X509Certificate(cert);
+  for (const cert of caCerts) {
+    new tls.X509Certificate(firstIn(cert, CERTIFICATE));
+  }
   // `ca` replaces the public roots, where ours add.
   const ca = [...caCerts, ...tls.getCACertificates("default")];
   const trust = caCerts.length > 0 ? { ca } : {};

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { isIP, isIPv4 } from "node:net";
 import type { DatagramHandle } from "../../net/adapter.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
-import { resolveOne, sendingFamily } from "../../net/resolve.ts";
+import { sendingFamily } from "../../net/resolve.ts";
 import type { NetAddress } from "../../socket.ts";
+import { addressOf } from "./names.ts";
 
 /** Binds a UDP socket by `node:dgram`. */
 export async function bindUdp(
@@ -25,7 +26,7 @@ export async function bindUdp(
       // Without a turn of the event loop for an address, which is the rule.
       if (isIP(name) && !name.includes("%")) found(name);
       else {
-        resolveOne(name, sendingFamily(hostname))
+        addressOf(name, sendingFamily(hostname))
           .then(found, (error) => done(error, "", 0));
       }
     },

@@ -1,4 +1,4 @@
-// The package's echo server, on any transport and on both runtimes.
+// The package's echo server, on any transport and on each runtime.
 import process from "node:process";
 import { serveEcho, type ServeEchoOptions } from "../../../mod.ts";
 
