@@ -106,8 +106,8 @@ for (const path of ["x.sock", "../x.sock"]) {
     },
   );
 
-  // On Bun a listener keeps the process alive.
-  const ends = name === "bun" ? ["process.exit();"] : ["process.exit();", ""];
+  // On Bun and Node.js a listener keeps the process alive.
+  const ends = name === "deno" ? ["process.exit();", ""] : ["process.exit();"];
   for (const end of ends) {
     const how = end === "" ? "a program that ends" : end;
     it(`${how} removes the file on ${name}`, options, async () => {
