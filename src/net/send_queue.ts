@@ -15,6 +15,7 @@ export interface SendErrors {
 interface QueuedSend extends PromiseWithResolvers<void> {
   /** `null` is the FIN. */
   readonly data: Uint8Array | null;
+  readonly length: number;
 }
 
 /** The callbacks of a write that returned a promise. */
@@ -36,6 +37,8 @@ export class SendQueue {
   readonly #errors: SendErrors;
   /** What the write under way has not taken yet. */
   #unsent: Uint8Array | null = null;
+  /** Its length, for the caller may transfer or resize the array. */
+  #unsentLength = 0;
   /** The send that is being written, unless its promise is the write's. */
   #current: PromiseWithResolvers<void> | null = null;
   #sends: Fifo<QueuedSend> | null = null;
@@ -107,7 +110,8 @@ export class SendQueue {
   }
 
   #enqueue(data: Uint8Array | null): Promise<void> {
-    const send: QueuedSend = { ...Promise.withResolvers<void>(), data };
+    const length = data?.length ?? 0;
+    const send: QueuedSend = { ...Promise.withResolvers(), data, length };
     (this.#sends ??= new Fifo()).push(send);
     return send.promise;
   }
@@ -118,11 +122,13 @@ export class SendQueue {
     const taken = this.#handle.write(data);
     if (typeof taken !== "number") {
       this.#unsent = data;
+      this.#unsentLength = data.length;
       const after = this.#afterWrite ??= this.#makeAfterWrite();
       return taken.then(after.taken, after.failed);
     }
     this.bytesSent += taken;
     if (taken === data.length) return;
+    this.#unsentLength = data.length - taken;
     this.#unsent = data.subarray(taken);
     return (this.#current ??= Promise.withResolvers<void>()).promise;
   }
@@ -135,7 +141,11 @@ export class SendQueue {
         this.bytesSent += length;
         // The handle has closed, which ended the write.
         if (data === null) return;
-        if (length === data.length) return this.#writeDone();
+        const left = this.#unsentLength - length;
+        if (left === 0) return this.#writeDone();
+        const isChanged = data.length !== this.#unsentLength;
+        if (isChanged) return this.#writeDone(arrayChanged());
+        this.#unsentLength = left;
         this.#unsent = data.subarray(length);
         return this.#continue();
       },
@@ -150,6 +160,9 @@ export class SendQueue {
     const failure = this.#errors.sendFailure();
     if (failure !== null) return this.#writeDone(failure);
     const data = this.#unsent!;
+    if (data.length !== this.#unsentLength) {
+      return this.#writeDone(arrayChanged());
+    }
     this.#unsent = null;
     try {
       const written = this.#write(data);
@@ -191,6 +204,7 @@ export class SendQueue {
     // `#writeDone` resolves it, so that sends resolve in their order.
     this.#current = send;
     try {
+      if (data.length !== send.length) throw arrayChanged();
       this.#write(data);
       if (this.isWriting) return;
       send.resolve();
@@ -207,4 +221,8 @@ export class SendQueue {
       throw this.#errors.sendError(error);
     }
   }
+}
+
+function arrayChanged(): Error {
+  return new Error("The array was transferred or resized while it was sent");
 }

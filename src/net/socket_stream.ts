@@ -176,8 +176,9 @@ export class SocketStream implements HandleEvents, SendErrors {
     if (failure.code === "EPIPE" && this.#failure !== null) {
       return this.#failed("send");
     }
-    // A reset ends both directions, whichever call meets it first.
-    if (failure.code === "ECONNRESET") this.#fail(error);
+    // A reset ends both directions, whichever call meets it first; and after a
+    // send that went out in part, no other may follow.
+    if (["ECONNRESET", "EIO"].includes(failure.code)) this.#fail(error);
     return failure;
   }
 

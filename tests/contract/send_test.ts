@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertRejects,
+  assertRejectsWith,
   assertSameBytes,
 } from "../support/assert.ts";
 import {
@@ -15,6 +16,7 @@ import {
   TOO_MUCH,
 } from "../support/bytes.ts";
 import { pair } from "../support/transports.ts";
+import { stalled } from "../support/wait.ts";
 
 testContract(
   "send sends all of it, as slow as the peer reads",
@@ -91,4 +93,20 @@ testContract("sending to a peer that has gone fails", async (over) => {
     await client.send("hello?").catch((error) => code = error.code);
   }
   assert(["EPIPE", "ECONNRESET"].includes(code), code);
+});
+
+testContract("an array that changes while it is sent is EIO", async (over) => {
+  await using ends = await pair(over);
+  const { client, server } = ends;
+  const [sent, queued] = [pattern(TOO_MUCH), pattern(1000)];
+  const sends = [client.send(sent), client.send(queued)]
+    .map((send) => send.then(() => "none", ({ code }) => code));
+  await stalled(() => client.bytesSent);
+  structuredClone(null, { transfer: [sent.buffer, queued.buffer] });
+  const receiving = recvAll(server).catch(() => {});
+  assertEquals(await Promise.all(sends), ["EIO", "EIO"]);
+  assert(client.bytesSent < TOO_MUCH, `${client.bytesSent} bytes`);
+  await assertRejectsWith("EIO", () => client.send("more"));
+  await client.close();
+  await receiving;
 });
