@@ -19,7 +19,7 @@ export interface DenoRuntime {
 /** What `Deno.permissions` is asked for. */
 export type DenoPermission =
   | { name: "net"; host: string }
-  | { name: "sys"; kind: "networkInterfaces" }
+  | { name: "sys"; kind: "networkInterfaces" | "ca" }
   | { name: "read" | "write"; path: string };
 
 /** A `Deno.Listener`. */
@@ -59,3 +59,8 @@ export interface DenoUdpSocket {
 
 /** Deno; undefined on other runtimes. */
 export const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
+
+/** Whether Deno grants a permission without asking the user. */
+export function isGranted(descriptor: DenoPermission): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
+}

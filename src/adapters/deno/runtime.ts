@@ -13,7 +13,7 @@ import type { SocketConnection } from "../../net/socket_connection.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
-import { Deno, type DenoPermission } from "./api.ts";
+import { Deno, isGranted } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
 import { chooseAddress, correctError } from "./names.ts";
 import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
@@ -111,9 +111,4 @@ function listenUnix(
       canRead(path) && isGranted({ name: "write", path }) &&
       isGranted({ name: "net", host: `unix:${path}` }),
   });
-}
-
-/** Whether Deno grants a permission without asking the user. */
-function isGranted(descriptor: DenoPermission): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
 }

@@ -11,7 +11,7 @@ import {
   clientHandshake as prepareClient,
   serverHandshakes as prepareServer,
 } from "../node/tls.ts";
-import type { DenoSocket } from "./api.ts";
+import { type DenoSocket, isGranted } from "./api.ts";
 import { DenoHandle } from "./handle.ts";
 import { copyAddress } from "./socket.ts";
 
@@ -51,7 +51,9 @@ export async function clientHandshake(
   tls: TlsConnectOptions,
 ): Promise<(socket: DenoSocket) => Promise<SocketConnection>> {
   const { Duplex } = await import("node:stream");
-  const handshake = await prepareClient(options, tls);
+  // Without this permission the public roots cannot be listed.
+  const hasRoots = isGranted({ name: "sys", kind: "ca" });
+  const handshake = await prepareClient(options, tls, hasRoots);
   return (socket) => {
     const local = copyAddress(socket.localAddr);
     const remote = copyAddress(socket.remoteAddr);

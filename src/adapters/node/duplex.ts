@@ -1,4 +1,6 @@
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
+import type { TLSSocket } from "node:tls";
 import type { Handle } from "../../net/handle.ts";
 import { DONE } from "../../net/send_queue.ts";
 import { SocketStream } from "../../net/socket_stream.ts";
@@ -75,4 +77,14 @@ export function toDuplex(
     },
   };
   return { duplex, flow };
+}
+
+/**
+ * Lets a TLS socket over such a stream write its close_notify: on Deno it has
+ * finished before, and is destroyed if its peer has ended.
+ */
+export function flushBeforeFinish(socket: TLSSocket): void {
+  const final = socket._final;
+  socket._final = (done) =>
+    final.call(socket, (error) => setImmediate(done, error));
 }

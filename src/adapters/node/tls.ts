@@ -9,7 +9,7 @@ import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsError } from "../../net/socket_error.ts";
 import { CIPHER_SUITES } from "../../net/tls_suites.ts";
 import { isAddress } from "../../net/validate.ts";
-import type { Flow } from "./duplex.ts";
+import { type Flow, flushBeforeFinish } from "./duplex.ts";
 import {
   type Endpoints,
   settled,
@@ -87,6 +87,7 @@ export class ServerHandshakes {
   start(socket: Duplex, endpoints: Endpoints, flow?: Flow): void {
     const secured = this.#accept(socket, flow !== undefined);
     keepHalfOpen(secured);
+    if (flow !== undefined) flushBeforeFinish(secured);
     this.#pending.add(secured);
     // The handshake failed: by junk, a wrong protocol, or the client's end.
     const giveUp = () => {
@@ -117,12 +118,17 @@ export type ClientHandshake = (
   flow?: Flow,
 ) => Promise<SocketConnection>;
 
-/** Prepares a client's handshake; throws on a bad certificate. */
+/**
+ * Prepares a client's handshake; throws on a bad certificate.
+ *
+ * @param hasRoots Whether the public roots can be added to `caCerts`.
+ */
 export async function clientHandshake(
   { hostname, signal }: CheckedTcpConnect,
   { caCerts = [], serverName = hostname, alpnProtocols }: TlsConnectOptions,
+  hasRoots = true,
 ): Promise<ClientHandshake> {
-  const secureContext = await clientContext(caCerts);
+  const secureContext = await clientContext(caCerts, hasRoots);
   const { connect } = await load();
   return async (socket, endpoints, flow) => {
     const secured = connect({
@@ -137,6 +143,7 @@ export async function clientHandshake(
       ...(flow ? {} : SOCKET_OPTIONS),
     });
     keepHalfOpen(secured);
+    if (flow !== undefined) flushBeforeFinish(secured);
     try {
       return await settled(
         secured,
@@ -161,7 +168,10 @@ function isSocketError(error: unknown): boolean {
 /** The last trust of a client: with the public roots it takes 20 ms to make. */
 let lastTrust: { key: string; context: SecureContext } | undefined;
 
-async function clientContext(caCerts: string[]): Promise<SecureContext> {
+async function clientContext(
+  caCerts: string[],
+  hasRoots: boolean,
+): Promise<SecureContext> {
   const key = caCerts.join("\n");
   if (lastTrust?.key === key) return lastTrust.context;
   const tls = await load();
@@ -170,7 +180,8 @@ async function clientContext(caCerts: string[]): Promise<SecureContext> {
     new tls.X509Certificate(firstIn(cert, CERTIFICATE));
   }
   // `ca` replaces the public roots, where ours add.
-  const ca = [...caCerts, ...tls.getCACertificates("default")];
+  const roots = hasRoots ? tls.getCACertificates("default") : [];
+  const ca = [...caCerts, ...roots];
   const trust = caCerts.length > 0 ? { ca } : {};
   const context = tls.createSecureContext({ ...VERSIONS, ...trust });
   lastTrust = { key, context };
