@@ -79,7 +79,7 @@ export class DenoListenerHandle implements ListenerHandle {
         }
         // Without descriptors, trying again at once would only spin.
         await new Promise((resolve) => setTimeout(resolve, pause));
-        pause = Math.min(1000, pause * 2 || 5);
+        pause = Math.min(250, pause * 2 || 5);
       }
     }
     this.#isAccepting = false;

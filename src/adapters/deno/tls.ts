@@ -1,6 +1,8 @@
 import type { AcceptQueue } from "../../net/adapter.ts";
+import { UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
+import { WaitQueue } from "../../net/wait_queue.ts";
 import type {
   Address,
   TlsConnectOptions,
@@ -36,6 +38,7 @@ export async function serverHandshakes(
 ): Promise<Handshakes> {
   const { Duplex } = await import("node:stream");
   const handshakes = await prepareServer(tls, queue);
+  await (warm ??= warmUp(tls));
   return {
     start(socket, local, remote) {
       const { duplex, flow } = toDuplex(Duplex, new DenoHandle(socket), remote);
@@ -43,6 +46,36 @@ export async function serverHandshakes(
     },
     clear: () => handshakes.clear(),
   };
+}
+
+/** The first listener's connection to itself. */
+let warm: Promise<void> | undefined;
+
+/**
+ * Makes a connection in memory, and ends it. Deno loads parts of `node:tls` for
+ * the first one, and ends a process that has no descriptor left for that.
+ */
+async function warmUp(tls: TlsListenOptions): Promise<void> {
+  const { duplexPair } = await import("node:stream");
+  const { connect } = await import("node:tls");
+  const queue = new WaitQueue<SocketConnection>(1);
+  const [near, far] = duplexPair();
+  const nowhere = UNNAMED_UNIX_ADDRESS;
+  const handshakes = await prepareServer(tls, queue);
+  handshakes.start(near, { local: nowhere, remote: nowhere });
+  const client = connect({ socket: far, rejectUnauthorized: false });
+  // Whatever it is, a client of the listener meets it, too.
+  client.on("error", () => {});
+  client.on("secureConnect", () => client.end("over"));
+  const signal = AbortSignal.timeout(1000);
+  try {
+    await using conn = await queue.take(signal);
+    while (await conn.recv(4, { signal }) !== null);
+    await conn.closeWrite();
+  } catch {
+    // Without it a listener works as well, while there are descriptors.
+  }
+  client.destroy();
 }
 
 /** Prepares a client's handshake; throws on a bad certificate. */
