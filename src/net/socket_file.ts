@@ -150,7 +150,7 @@ class SocketFile {
     try {
       this.#node.fs.rmdirSync(folder);
     } catch {
-      // It stays behind, empty or used by somebody else, and harms nobody.
+      // It stays, empty or in use by another process, and does no harm.
     }
   }
 

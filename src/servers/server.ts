@@ -136,7 +136,7 @@ export interface ServerOptions {
    *
    * Printing never blocks or ends the server. Control characters are escaped.
    * While standard error takes nothing, as a pipe that is not read, 64 KiB wait
-   * and further messages are dropped; a later line tells how many. If the
+   * and further messages are dropped; a later line reports how many. If the
    * program has replaced `console.error`, that is called instead.
    */
   onError?: (error: unknown, conn: Connection) => void | Promise<void>;

@@ -6,7 +6,7 @@ import { Bun } from "./api.ts";
 import { connectError } from "./unix_errno.ts";
 
 /**
- * Milliseconds that tell a silent peer from one that refuses: Linux repeats a
+ * Milliseconds that distinguish a silent peer from one that refuses: Linux repeats a
  * SYN after one second and then after two, where it gives up soonest.
  */
 const SILENCE = 2900;

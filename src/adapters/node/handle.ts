@@ -87,7 +87,7 @@ export class NodeHandle implements Handle {
     const socket = this.#socket;
     const deadline = setTimeout(() => socket.destroy(), LINGER);
     socket.once("close", () => clearTimeout(deadline));
-    // A peer that goes on sending must learn that nobody receives.
+    // A peer that keeps sending must see that the connection is closed.
     let left = LINGER_BYTES;
     socket.on("data", ({ length }: Buffer) => {
       if ((left -= length) < 0) socket.destroy();
