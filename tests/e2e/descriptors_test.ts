@@ -69,7 +69,7 @@ for (const runtime of runtimes) {
         const { pid, addrs: [addr] } = server;
         const free = descriptors(pid);
         const flood = await Promise.all(
-          Array.from({ length: FLOOD }, () => knock(transport, addr, 1000)),
+          Array.from({ length: FLOOD }, () => knock(transport, addr, 2500)),
         );
         // A server may keep some free; all that it takes are taken by now.
         await until(() => descriptors(pid) >= LIMIT / 2);

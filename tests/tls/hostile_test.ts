@@ -128,7 +128,7 @@ for (const direction of ["up", "down"] as const) {
           const { port } = listener.addr;
           const relaying = relay(middle, port, spoiler, over.promise);
           // A length that was spoiled has both wait for more: then this ends it.
-          const signal = AbortSignal.timeout(1000);
+          const signal = AbortSignal.timeout(5000);
           const end = await talk(portOf(middle.addr), made.ca, signal);
           over.resolve();
           await relaying;

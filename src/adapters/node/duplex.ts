@@ -38,8 +38,13 @@ export function toDuplex(
     isWanted = false;
     try {
       const data = await below.recv(READ_BYTES);
-      // TLS on Deno drops its answer to what comes before its write is done.
-      if (isHandshake) await written;
+      // TLS on Deno drops its answer to what comes before its write is done,
+      // which it learns two turns of the event loop later.
+      if (isHandshake) {
+        await written;
+        await turn();
+        await turn();
+      }
       duplex.push(data);
     } catch (error) {
       duplex.destroy(error as Error);
@@ -77,6 +82,10 @@ export function toDuplex(
     },
   };
   return { duplex, flow };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /**

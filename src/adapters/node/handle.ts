@@ -51,7 +51,8 @@ export class NodeHandle implements Handle {
     let taken = this.#pending;
     this.#pending = 0;
     while (taken < data.length) {
-      if (socket.destroyed || flow.errored) throw peerGone("EPIPE");
+      if (flow.errored) throw flow.errored;
+      if (socket.destroyed) throw peerGone("EPIPE");
       const part = data.length <= PART_BYTES
         ? data
         : data.subarray(taken, taken + PART_BYTES);
