@@ -70,7 +70,9 @@ class NodeHandle implements Handle {
       // The `error` event has the reason, and comes before `close`.
       if (!error) writing.resolve(part.length);
     });
-    if (this.#socket.closed) writing.reject(peerGone("EPIPE"));
+    if (this.#socket.closed) {
+      writing.reject(peerGone(this.#hasEnded ? "EPIPE" : "ECONNRESET"));
+    }
     return writing.promise;
   }
 

@@ -52,7 +52,9 @@ export class NodeHandle implements Handle {
     this.#pending = 0;
     while (taken < data.length) {
       if (flow.errored) throw flow.errored;
-      if (socket.destroyed) throw peerGone("EPIPE");
+      if (socket.destroyed) {
+        throw peerGone(this.#hasEnded ? "EPIPE" : "ECONNRESET");
+      }
       const part = data.length <= PART_BYTES
         ? data
         : data.subarray(taken, taken + PART_BYTES);
