@@ -1,12 +1,9 @@
 // The loop guard against many loops at once, each of them slow.
-import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { platform } from "../support/platform.ts";
+import { forge, noRawSockets } from "../support/forged_datagrams.ts";
 import {
-  output,
   type Program,
-  python,
   type Runtime,
   runtimes,
   start,
@@ -18,22 +15,6 @@ const PROGRAM = fileURLToPath(
 const SERVERS = 20;
 /** Sends of both in half a second at the rate of an address, and some more. */
 const HALF_A_SECOND = 6500;
-
-/** Sends a datagram from each address and port to each port on 127.0.0.1. */
-const forge = (from: [string, number][], to: number[]) =>
-  output(python(
-    `import json
-s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-lo = socket.inet_aton("127.0.0.1")
-for host, port in json.loads(args[0]):
-    for to in json.loads(args[1]):
-        udp = struct.pack("!HHHH", port, to, 13, 0) + b"loop!"
-        ip = socket.inet_aton(host)
-        head = struct.pack("!BBHHHBBH4s4s", 69, 0, 33, 0, 0, 64, 17, 0, ip, lo)
-        s.sendto(head + udp, ("127.0.0.1", 0))`,
-    JSON.stringify(from),
-    JSON.stringify(to),
-  ));
 
 interface Counts {
   received: number;
@@ -52,13 +33,6 @@ async function startEchoes({ command }: Runtime) {
     },
     [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
   };
-}
-
-/** Why forged datagrams cannot be sent here. */
-function noRawSockets(): string | false {
-  if (platform === "linux" && process.getuid?.() === 0) return false;
-  console.log("Skipped: forged sources need root, on Linux");
-  return "needs root, on Linux";
 }
 
 const options = { timeout: 60_000, skip: noRawSockets() };
