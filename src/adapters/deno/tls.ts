@@ -69,9 +69,10 @@ async function warmUp(tls: TlsListenOptions): Promise<void> {
   client.on("secureConnect", () => client.end("over"));
   const signal = AbortSignal.timeout(1000);
   try {
-    await using conn = await queue.take(signal);
+    const conn = await queue.take(signal);
     while (await conn.recv(4, { signal }) !== null);
     await conn.closeWrite();
+    await conn.close();
   } catch {
     // Without it a listener works as well, while there are descriptors.
   }

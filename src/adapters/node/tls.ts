@@ -172,9 +172,10 @@ async function clientContext(
   caCerts: string[],
   hasRoots: boolean,
 ): Promise<SecureContext> {
+  const tls = await load();
+  // From here on nothing is awaited: many that connect at once make one.
   const key = caCerts.join("\n");
   if (lastTrust?.key === key) return lastTrust.context;
-  const tls = await load();
   // OpenSSL would skip what it cannot read.
   for (const cert of caCerts) {
     new tls.X509Certificate(firstIn(cert, CERTIFICATE));
