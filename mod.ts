@@ -83,6 +83,7 @@ export {
   type Listener,
   type ListenOptions,
   type NetAddress,
+  type FrameOptions,
   type PipeOptions,
   type ProxyProtocolOptions,
   type TcpConnectOptions,

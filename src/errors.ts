@@ -18,9 +18,10 @@
  * | `EAGAIN` | the queue of a Unix server is full |
  * | `EPROTOTYPE` | the Unix path is that of a socket for datagrams |
  * | `EMFILE` | this process has no descriptor left |
- * | `EMSGSIZE` | the datagram is too large |
+ * | `EMSGSIZE` | the datagram is too large, or no message ends in `maxBytes` |
  * | `EAFNOSUPPORT` | the address is of another family than the socket |
  * | `EPROTO` | TLS failed: certificate, name or protocol |
+ * | `EOF` | the peer ended in the middle of a message |
  * | `EBADF` | you closed it |
  * | `EBUSY` | another call is receiving already |
  * | `ENOTSUP` | this runtime cannot do it; the message says what can be done |
@@ -55,6 +56,7 @@ export type SocketErrorCode =
   | "EMSGSIZE"
   | "EAFNOSUPPORT"
   | "EPROTO"
+  | "EOF"
   | "EBADF"
   | "EBUSY"
   | "ENOTSUP"
@@ -84,6 +86,7 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
   EMSGSIZE: "the datagram is too large, send at most 65507 bytes",
   EAFNOSUPPORT: "the address is of another family than the socket's",
   EPROTO: "TLS failed",
+  EOF: "the peer ended in the middle of a message",
   EBADF: "it is closed",
   EBUSY: "another call is receiving already, wait for it or abort it",
   ENOTSUP: "this runtime cannot do that",

@@ -14,6 +14,20 @@ export interface AbortOptions {
   signal?: AbortSignal;
 }
 
+/** What {@linkcode Connection.send} takes; text goes out as UTF-8. */
+export type SendData = Uint8Array | string | readonly (Uint8Array | string)[];
+
+/** Options of {@linkcode Connection.recvUntil} and of its lines. */
+export interface FrameOptions extends AbortOptions {
+  /**
+   * The most bytes that a message may have, its delimiter included; one that
+   * has more rejects with `EMSGSIZE`.
+   *
+   * @default 65536
+   */
+  maxBytes?: number;
+}
+
 /** Options of {@linkcode Connection.pipeTo}. */
 export interface PipeOptions extends AbortOptions {
   /**
@@ -98,7 +112,8 @@ export interface Listener<A extends Address = Address>
  * }
  * ```
  */
-export interface Connection extends AsyncDisposable {
+export interface Connection
+  extends AsyncDisposable, AsyncIterable<Uint8Array<ArrayBuffer>> {
   /**
    * The local address; with `proxyProtocol`, the address that the client
    * connected to. Available after the close, too.
@@ -120,20 +135,13 @@ export interface Connection extends AsyncDisposable {
    * ends when the peer ends its side, and the connection stays open. Canceling
    * it affects neither sending nor a later `recv`.
    *
-   * @example Print lines
+   * @example All of it as text
    * ```ts
    * import { connect, serveGreeting } from "@parley/echo";
    *
-   * const message = "one\ntwo\nthree\n";
-   * await using server = await serveGreeting({ port: 0, message });
+   * await using server = await serveGreeting({ port: 0, message: "Hello" });
    * await using conn = await connect({ port: server.addr.port });
-   * let rest = "";
-   * const texts = conn.readable.pipeThrough(new TextDecoderStream());
-   * for await (const text of texts) {
-   *   const lines = (rest + text).split("\n");
-   *   rest = lines.pop() ?? "";
-   *   for (const line of lines) console.log(line);
-   * }
+   * console.log(await new Response(conn.readable).text()); // Hello
    * ```
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -185,17 +193,94 @@ export interface Connection extends AsyncDisposable {
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer> | null>;
   /**
-   * Sends all the data, a string as UTF-8. Resolves once the runtime has taken
-   * every byte, so awaiting it applies backpressure; do not change the array
-   * until then. Concurrent sends keep their order and never mix.
+   * Receives exactly `length` bytes, or `null` if the peer has ended its side
+   * before the first of them. A call that fails has taken nothing: the next one
+   * goes on at the same byte.
+   *
+   * Rejects like `recv`, and with `EOF` if the peer ends before the last byte.
+   * Memory is taken as bytes come, but check a length that the peer sent.
+   *
+   * @param length The number of bytes; of 0 none are waited for.
+   * @param options A signal to abort the wait.
+   *
+   * @example Messages behind their lengths
+   * ```ts
+   * import { connect, serveEcho } from "@parley/echo";
+   *
+   * await using server = await serveEcho({ port: 0 });
+   * await using conn = await connect({ port: server.addr.port });
+   * await conn.send([new Uint8Array([0, 5]), "hello"]);
+   * const head = await conn.recvExactly(2);
+   * if (head === null) throw new Error("The peer has left");
+   * const body = await conn.recvExactly(256 * head[0] + head[1]);
+   * console.log(new TextDecoder().decode(body ?? undefined)); // hello
+   * ```
+   */
+  recvExactly(
+    length: number,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Receives up to a delimiter and returns it, too; `null` if the peer has ended
+   * its side before the first byte. A call that fails has taken nothing.
+   *
+   * Rejects like `recv`, with `EOF` if the peer ends before the delimiter, and
+   * with `EMSGSIZE` if it is not within `maxBytes`.
+   *
+   * @param delimiter The bytes or the text that end a message, not empty.
+   * @param options The most bytes to wait for, and a signal to abort.
+   *
+   * @example The header of a request
+   * ```ts
+   * import { connect, serveEcho } from "@parley/echo";
+   *
+   * await using server = await serveEcho({ port: 0 });
+   * await using conn = await connect({ port: server.addr.port });
+   * await conn.send("GET / HTTP/1.1\r\nHost: here\r\n\r\nbody");
+   * const header = await conn.recvUntil("\r\n\r\n", { maxBytes: 8192 });
+   * console.log(header?.length); // 30
+   * ```
+   */
+  recvUntil(
+    delimiter: Uint8Array | string,
+    options?: FrameOptions,
+  ): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Receives lines of UTF-8 without their `\n` or `\r\n`, until the peer ends
+   * its side; the last line may lack its end. Each step is one receive: it fails
+   * as `recvUntil` does, and leaving the loop early loses nothing.
+   *
+   * @param options The most bytes of a line, and a signal to abort.
+   *
+   * @example Print lines
+   * ```ts
+   * import { connect, serveGreeting } from "@parley/echo";
+   *
+   * const message = "one\ntwo\nthree\n";
+   * await using server = await serveGreeting({ port: 0, message });
+   * await using conn = await connect({ port: server.addr.port });
+   * for await (const line of conn.lines()) console.log(line);
+   * ```
+   */
+  lines(options?: FrameOptions): AsyncIterableIterator<string>;
+  /**
+   * Receives until the peer ends its side: each step is a `recv()`. Leaving the
+   * loop early loses nothing, and closes nothing.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
+  /**
+   * Sends all the data, a string as UTF-8, an array of parts as one. Resolves
+   * once the runtime has taken every byte, so awaiting it applies backpressure;
+   * do not change the array until then. Concurrent sends keep their order and
+   * never mix.
    *
    * Rejects with `EPIPE` after `closeWrite()` or when the peer is gone,
    * `ECONNRESET` when the peer reset the connection, `EBADF` after `close()`,
    * and with `TypeError` for data that is neither bytes nor text.
    *
-   * @param data The bytes or the text.
+   * @param data The bytes or the text, or an array of them.
    */
-  send(data: Uint8Array | string): Promise<void>;
+  send(data: SendData): Promise<void>;
   /**
    * Sends the received bytes to `destination` until the peer ends its side, then
    * calls `destination.closeWrite()`. The fastest way to relay: it copies

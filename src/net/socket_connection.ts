@@ -2,13 +2,16 @@ import type {
   AbortOptions,
   Address,
   Connection,
+  FrameOptions,
   PipeOptions,
+  SendData,
 } from "../socket.ts";
+import { Delimited, exactly } from "./frame.ts";
 import type { Handle } from "./handle.ts";
 import { DONE } from "./send_queue.ts";
 import { SocketStream } from "./socket_stream.ts";
-import { pipeGeneric, readableOf, writableOf } from "./streams.ts";
-import { checkMaxBytes, toBytes } from "./validate.ts";
+import { linesOf, pipeGeneric, readableOf, writableOf } from "./streams.ts";
+import { checkLength, toBytes } from "./validate.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -53,7 +56,7 @@ export class SocketConnection implements Connection {
   }
 
   get bytesReceived(): number {
-    return this.#stream.bytesReceived;
+    return this.#stream.receiving.bytesReceived;
   }
 
   get bytesSent(): number {
@@ -69,11 +72,38 @@ export class SocketConnection implements Connection {
   }
 
   recv(maxBytes = 65536, options?: AbortOptions): Promise<Bytes | null> {
-    return checkMaxBytes(maxBytes) ??
-      this.#stream.recv(maxBytes, options?.signal);
+    return checkLength(maxBytes) ??
+      this.#stream.receiving.recv(maxBytes, options?.signal);
   }
 
-  send(data: Uint8Array | string): Promise<void> {
+  recvExactly(length: number, options?: AbortOptions): Promise<Bytes | null> {
+    return checkLength(length, 0) ??
+      this.#stream.receiving.recvFrame(exactly(length), options?.signal);
+  }
+
+  recvUntil(
+    delimiter: Uint8Array | string,
+    { maxBytes = 65536, signal }: FrameOptions = {},
+  ): Promise<Bytes | null> {
+    const refused = checkLength(maxBytes);
+    if (refused !== undefined) return refused;
+    try {
+      const frame = new Delimited(delimiter, maxBytes);
+      return this.#stream.receiving.recvFrame(frame, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  lines(options?: FrameOptions): AsyncGenerator<string, void, void> {
+    return linesOf(this, options);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Bytes, void, void> {
+    for (let data; (data = await this.recv()) !== null;) yield data;
+  }
+
+  send(data: SendData): Promise<void> {
     try {
       return this.#stream.sending.send(toBytes(data)) ?? DONE;
     } catch (error) {
@@ -88,7 +118,7 @@ export class SocketConnection implements Connection {
       return Promise.reject(new TypeError(message));
     }
     return #stream in destination
-      ? this.#stream.pipeTo(destination.#stream, options)
+      ? this.#stream.receiving.pipeTo(destination.#stream, options)
       : pipeGeneric(this, destination, options);
   }
 
@@ -112,8 +142,8 @@ export class SocketConnection implements Connection {
         stream.peer = endpoints.source;
         connection.#localAddr = endpoints.destination;
       }
-      stream.bytesReceived = 0;
-      if (rest.length > 0) stream.unshift(rest);
+      stream.receiving.bytesReceived = 0;
+      if (rest.length > 0) stream.receiving.unshift(rest);
     };
   }
 }

@@ -1,7 +1,7 @@
 import { SocketError, type SocketErrorCode } from "../errors.ts";
-import { type Address, formatAddress, type PipeOptions } from "../socket.ts";
-import { rejectIfAborted, rejectOnAbort } from "./abort.ts";
+import { type Address, formatAddress } from "../socket.ts";
 import type { Handle, HandleEvents } from "./handle.ts";
+import { type ReceiveErrors, Receiving } from "./receiving.ts";
 import { DONE, type SendErrors, SendQueue } from "./send_queue.ts";
 import {
   type NativeError,
@@ -11,52 +11,29 @@ import {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A `recv` that waits. */
-type Receiver = PromiseWithResolvers<Bytes | null>;
-
-/** A `pipeTo` under way. */
-interface Pipe {
-  readonly resolve: (ended: Promise<void> | void) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly destination: SocketStream;
-  readonly preventClose: boolean;
-  /** Whether chunks go to the destination as they come. */
-  isReading: boolean;
-  /** The callbacks of a chunk that took time: made once, not per chunk. */
-  afterChunk: { sent: () => void; failed: (error: unknown) => void } | null;
-}
-
-/** The most that a pipe reads at once. */
-const PIPE_BYTES = 262_144;
-/** Chunks up to this size are copied: cheaper than a new read buffer. */
-const COPIED_BYTES = 1024;
+/** The ends of messages of which {@linkcode EXPLANATIONS} knows another kind. */
+const EXPLANATIONS: Partial<Record<SocketErrorCode, string>> = {
+  EMSGSIZE: "no message ends within maxBytes, allow more or receive in parts",
+};
 
 /**
- * A stream over a runtime's {@linkcode Handle}, which it drives and listens to.
- * It holds every rule of receiving: one call at a time, aborts, half-close,
- * pipes, errors; those of sending are in {@linkcode SendQueue}.
+ * A stream over a runtime's {@linkcode Handle}, which it drives and listens to:
+ * the two directions, each with its rules, and the errors that end both.
  */
-export class SocketStream implements HandleEvents, SendErrors {
+export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   readonly sending: SendQueue;
+  readonly receiving: Receiving;
   peer: Address;
-  bytesReceived = 0;
+  isClosed = false;
   readonly #handle: Handle;
-  #closed = false;
   /** The first error of the socket, which every later call reports as its own. */
   #failure: { readonly error: unknown } | null = null;
-  /** Whether the peer has ended its side. */
-  #ended = false;
-  /** Received bytes that no call has taken yet. */
-  #chunks: Bytes[] | null = null;
-  /** The `recv` that waits, or the `pipeTo`: never both. */
-  #receiver: Receiver | null = null;
-  #maxBytes = 0;
-  #pipe: Pipe | null = null;
 
   constructor(handle: Handle, peer: Address) {
     handle.events = this;
     this.#handle = handle;
     this.sending = new SendQueue(handle, this);
+    this.receiving = new Receiving(handle, this);
     this.peer = peer;
   }
 
@@ -64,89 +41,27 @@ export class SocketStream implements HandleEvents, SendErrors {
     return this.sending.isWriting;
   }
 
-  recv(maxBytes: number, signal?: AbortSignal): Promise<Bytes | null> {
-    const refused = this.#refuseReceive(signal);
-    if (refused !== undefined) return refused;
-    if (this.#chunks !== null) return Promise.resolve(this.#take(maxBytes));
-    if (this.#ended) return Promise.resolve(null);
-    if (this.#failure !== null) return Promise.reject(this.#failed("receive"));
-    const receiver: Receiver = Promise.withResolvers();
-    this.#receiver = receiver;
-    this.#maxBytes = maxBytes;
-    if (signal !== undefined) {
-      this.#rejectOnAbort(signal, receiver.promise, receiver);
-    }
-    this.#handle.readStart(maxBytes);
-    return receiver.promise;
-  }
-
-  /** Takes bytes back, for the next call. */
-  unshift(bytes: Bytes): void {
-    (this.#chunks ??= []).unshift(bytes);
-  }
-
-  pipeTo(
-    destination: SocketStream,
-    { signal, preventClose = false }: PipeOptions = {},
-  ): Promise<void> {
-    const refused = this.#refuseReceive(signal);
-    if (refused !== undefined) return refused;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const pipe: Pipe = {
-      resolve,
-      reject,
-      destination,
-      preventClose,
-      isReading: false,
-      afterChunk: null,
-    };
-    this.#pipe = pipe;
-    if (signal !== undefined) this.#rejectOnAbort(signal, promise, pipe);
-    this.#continuePipe(pipe);
-    return promise;
-  }
-
   closeWrite(): Promise<void> {
-    if (this.#closed) return Promise.reject(this.#error("EBADF", "send"));
+    if (this.isClosed) return Promise.reject(this.#error("EBADF", "send"));
     // After a failure no peer is left to send the FIN to; `recv` and `send`
     // report the failure.
     return this.#failure === null ? this.sending.end() : DONE;
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#chunks = null;
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.receiving.close();
     this.#handle.close();
-    const isReceiving = this.#receiver !== null || this.#pipe !== null;
-    if (isReceiving) this.#rejectReceive(this.#error("EBADF", "receive"));
     this.sending.close();
   }
 
   onData(chunk: Bytes): void {
-    const receiver = this.#receiver;
-    const pipe = this.#pipe;
-    if (receiver !== null) {
-      this.#receiver = null;
-      this.#handle.readStop();
-      receiver.resolve(this.#receive(this.#own(chunk)));
-    } else if (pipe !== null && pipe.isReading) {
-      this.#pipeChunk(pipe, chunk);
-    } else if (!this.#closed) {
-      // It was read before reading could stop: kept for the next call.
-      this.#handle.readStop();
-      (this.#chunks ??= []).push(this.#own(chunk));
-    }
+    if (!this.isClosed) this.receiving.onData(chunk);
   }
 
   onEnd(): void {
-    if (this.#closed || this.#failure !== null) return;
-    this.#ended = true;
-    // What is queued comes before the end.
-    if (this.#chunks !== null) return;
-    this.#receiver?.resolve(null);
-    this.#receiver = null;
-    if (this.#pipe !== null) this.#endPipe(this.#pipe);
+    if (!this.isClosed && this.#failure === null) this.receiving.onEnd();
   }
 
   onError(error: unknown): void {
@@ -164,13 +79,22 @@ export class SocketStream implements HandleEvents, SendErrors {
     this.sending.onClose(error);
   }
 
+  receiveFailure(): SocketError | null {
+    if (this.isClosed) return this.#error("EBADF", "receive");
+    return this.#failure === null ? null : this.#failed("receive");
+  }
+
+  receiveError(code: "EBUSY" | "EOF" | "EMSGSIZE"): SocketError {
+    return this.#error(code, "receive");
+  }
+
   sendFailure(): SocketError | null {
-    if (this.#closed) return this.#error("EBADF", "send");
+    if (this.isClosed) return this.#error("EBADF", "send");
     return this.#failure === null ? null : this.#failed("send");
   }
 
   sendError(error: unknown): SocketError {
-    if (this.#closed) return this.#error("EBADF", "send");
+    if (this.isClosed) return this.#error("EBADF", "send");
     const failure = this.#errorOf(error, "send");
     // The reason of a broken pipe is the reset that another call has met.
     if (failure.code === "EPIPE" && this.#failure !== null) {
@@ -186,132 +110,12 @@ export class SocketStream implements HandleEvents, SendErrors {
     return this.#error("EPIPE", "send");
   }
 
-  #refuseReceive(signal: AbortSignal | undefined): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(this.#error("EBADF", "receive"));
-    if (this.#receiver !== null || this.#pipe !== null) {
-      return Promise.reject(this.#error("EBUSY", "receive"));
-    }
-    return signal === undefined ? undefined : rejectIfAborted(signal);
-  }
-
-  /**
-   * Returns a chunk that the caller may keep: a copy, or the chunk with its
-   * buffer where it fills half of it or more.
-   */
-  #own(chunk: Bytes): Bytes {
-    const handle = this.#handle;
-    if (handle.detach === undefined) return chunk;
-    const { length } = chunk;
-    if (length <= COPIED_BYTES || length < chunk.buffer.byteLength / 2) {
-      return chunk.slice();
-    }
-    handle.detach();
-    return chunk;
-  }
-
-  /** Returns the first `maxBytes` of a chunk, and queues the rest. */
-  #receive(chunk: Bytes): Bytes {
-    if (chunk.length > this.#maxBytes) {
-      this.#chunks = [chunk];
-      return this.#take(this.#maxBytes);
-    }
-    this.bytesReceived += chunk.length;
-    return chunk;
-  }
-
-  /** Takes the next queued bytes, at most `maxBytes`, in an array of its own. */
-  #take(maxBytes: number): Bytes {
-    const chunks = this.#chunks!;
-    let [chunk] = chunks;
-    if (chunk.length > maxBytes) {
-      chunks[0] = chunk.subarray(maxBytes);
-      chunk = chunk.slice(0, maxBytes);
-    } else if (chunks.length === 1) this.#chunks = null;
-    else chunks.shift();
-    this.bytesReceived += chunk.length;
-    return chunk;
-  }
-
   /** Keeps the first error, and rejects the call that waits with it. */
   #fail(error: unknown): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#failure ??= { error };
     this.sending.fail();
-    this.#rejectReceive(this.#failed("receive"));
-  }
-
-  #rejectOnAbort(
-    signal: AbortSignal,
-    promise: Promise<unknown>,
-    call: Receiver | Pipe,
-  ): void {
-    rejectOnAbort(signal, promise, () => {
-      const isCurrent = this.#receiver === call || this.#pipe === call;
-      if (isCurrent) this.#rejectReceive(signal.reason);
-    });
-  }
-
-  /** Rejects the `recv` or the `pipeTo` that waits. */
-  #rejectReceive(reason: unknown): void {
-    const call = this.#receiver ?? this.#pipe;
-    if (call === null) return;
-    // The destination of a pipe may still be sending the last chunk.
-    if (this.#pipe !== null) this.#handle.detach?.();
-    this.#receiver = this.#pipe = null;
-    if (!this.#closed) this.#handle.readStop();
-    call.reject(reason);
-  }
-
-  /** Sends what is queued, then reads on. */
-  #continuePipe(pipe: Pipe): void {
-    if (this.#pipe !== pipe) return;
-    while (this.#chunks !== null) {
-      const sent = pipe.destination.sending.send(this.#take(PIPE_BYTES));
-      if (sent !== undefined) return this.#awaitChunk(pipe, sent);
-    }
-    if (this.#ended) this.#endPipe(pipe);
-    else if (this.#failure !== null) {
-      this.#rejectReceive(this.#failed("receive"));
-    } else {
-      pipe.isReading = true;
-      this.#handle.readStart(PIPE_BYTES);
-    }
-  }
-
-  #pipeChunk(pipe: Pipe, chunk: Bytes): void {
-    this.bytesReceived += chunk.length;
-    const sent = pipe.destination.sending.send(chunk);
-    if (sent === undefined) return;
-    // The destination is full, so the peer is held back until it has room.
-    pipe.isReading = false;
-    this.#handle.readStop();
-    this.#awaitChunk(pipe, sent);
-  }
-
-  #awaitChunk(pipe: Pipe, chunk: Promise<void>): void {
-    const { sent, failed } = pipe.afterChunk ??= {
-      sent: () => this.#continuePipe(pipe),
-      failed: (error) => this.#failPipe(pipe, error),
-    };
-    chunk.then(sent, failed);
-  }
-
-  /** Ends a pipe once its destination has taken everything. */
-  #endPipe(pipe: Pipe): void {
-    const { destination, preventClose } = pipe;
-    const end = () => {
-      if (this.#pipe !== pipe) return;
-      this.#pipe = null;
-      pipe.resolve(preventClose ? undefined : destination.closeWrite());
-    };
-    const flushed = destination.sending.flush();
-    if (flushed === undefined) end();
-    else flushed.then(end, (error) => this.#failPipe(pipe, error));
-  }
-
-  /** The destination failed, which ends the pipe but not this connection. */
-  #failPipe(pipe: Pipe, error: unknown): void {
-    if (this.#pipe === pipe) this.#rejectReceive(error);
+    this.receiving.fail();
   }
 
   /** Makes the error of a call after a failure. */
@@ -331,6 +135,6 @@ export class SocketStream implements HandleEvents, SendErrors {
   }
 
   #error(code: SocketErrorCode, verb: string): SocketError {
-    return socketError(code, this.#call(verb));
+    return socketError(code, this.#call(verb), undefined, EXPLANATIONS[code]);
   }
 }

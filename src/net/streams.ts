@@ -1,4 +1,5 @@
-import type { Connection, PipeOptions } from "../socket.ts";
+import { SocketError } from "../errors.ts";
+import type { Connection, FrameOptions, PipeOptions } from "../socket.ts";
 
 /** Makes a stream of `recv`, which reads when it is asked to, never ahead. */
 export function readableOf(
@@ -39,4 +40,34 @@ export async function pipeGeneric(
     await destination.send(data);
   }
   if (!preventClose) await destination.closeWrite();
+}
+
+/** Receives line by line; a last one may lack its end. */
+export async function* linesOf(
+  connection: Connection,
+  options?: FrameOptions,
+): AsyncGenerator<string, void, void> {
+  // A mark at the start of a line is a character of it.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  for (let line; (line = await recvLine(connection, options)) !== null;) {
+    yield decoder.decode(line);
+  }
+}
+
+const CR = 13;
+
+async function recvLine(
+  connection: Connection,
+  options?: FrameOptions,
+): Promise<Uint8Array | null> {
+  try {
+    const line = await connection.recvUntil("\n", options);
+    if (line === null) return null;
+    const end = line.length - 1;
+    return line.subarray(0, line[end - 1] === CR ? end - 1 : end);
+  } catch (error) {
+    if (!(error instanceof SocketError) || error.code !== "EOF") throw error;
+    // The peer ended in the middle of a line, which was left unconsumed.
+    return await connection.recv(options?.maxBytes);
+  }
 }

@@ -3,11 +3,13 @@ import type {
   ConnectOptions,
   ListenOptions,
   NetAddress,
+  SendData,
   TlsConnectOptions,
   TlsListenOptions,
 } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
 import { longestPath } from "./address.ts";
+import { concat } from "./bytes.ts";
 import { socketError } from "./socket_error.ts";
 
 const encoder = new TextEncoder();
@@ -60,21 +62,25 @@ export function checkBind(options: BindOptions): NetAddress<"udp"> {
   return { transport: "udp", hostname, port: options.port };
 }
 
-/** Returns the bytes to send, text as UTF-8. */
-export function toBytes(data: Uint8Array | string): Uint8Array {
+/** Returns the bytes to send, text as UTF-8, several parts as one. */
+export function toBytes(data: SendData): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   if (data instanceof Uint8Array) return data;
+  if (Array.isArray(data)) return concat(data.map(toBytes));
   throw new TypeError(
-    `Cannot send ${typeof data}: expected Uint8Array or string`,
+    `Cannot send ${typeof data}: expected Uint8Array, string or an array of them`,
   );
 }
 
-/** Returns the rejection of a receive with a wrong `maxBytes`. */
-export function checkMaxBytes(maxBytes: unknown): Promise<never> | undefined {
-  const isNumber = typeof maxBytes === "number";
-  if (isNumber && Number.isInteger(maxBytes) && maxBytes > 0) return undefined;
+/** Returns the rejection of a receive of a wrong number of bytes. */
+export function checkLength(
+  length: unknown,
+  min = 1,
+): Promise<never> | undefined {
+  const isNumber = typeof length === "number";
+  if (isNumber && Number.isInteger(length) && length >= min) return undefined;
   const message =
-    `Cannot receive ${maxBytes} bytes: expected an integer above 0`;
+    `Cannot receive ${length} bytes: expected an integer from ${min} on`;
   return Promise.reject(
     isNumber ? new RangeError(message) : new TypeError(message),
   );

@@ -37,7 +37,7 @@ export function toDuplex(
   const read = async (): Promise<void> => {
     isWanted = false;
     try {
-      const data = await below.recv(READ_BYTES);
+      const data = await below.receiving.recv(READ_BYTES);
       // TLS on Deno drops its answer to what comes before its write is done,
       // which it learns two turns of the event loop later.
       if (isHandshake) {

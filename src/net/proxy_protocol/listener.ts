@@ -1,5 +1,6 @@
 import type { Address } from "../../socket.ts";
 import type { AcceptQueue, ListenerHandle } from "../adapter.ts";
+import { concat } from "../bytes.ts";
 import { PendingHandshakes } from "../pending_handshakes.ts";
 import {
   applyProxyHeader,
@@ -79,26 +80,15 @@ export class ProxyListenerHandle implements ListenerHandle {
 
 /** Whether a valid header came; what follows it is left to the next `recv`. */
 async function readHeader(connection: SocketConnection): Promise<boolean> {
-  let bytes = new Uint8Array(0);
+  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   for (;;) {
     const chunk = await connection.recv(LONGEST_HEADER);
     if (chunk === null) return false;
-    bytes = concat(bytes, chunk);
+    bytes = concat([bytes, chunk]);
     const header = parseProxyHeader(bytes);
     if (header === "malformed") return false;
     if (header === "incomplete") continue;
     applyProxyHeader(connection, header.endpoints, bytes.slice(header.length));
     return true;
   }
-}
-
-function concat(
-  a: Uint8Array<ArrayBuffer>,
-  b: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  if (a.length === 0) return b;
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }
