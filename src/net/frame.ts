@@ -4,16 +4,16 @@ import { toBytes } from "./validate.ts";
 /** Where a message ends. */
 export interface Frame {
   /**
-   * Returns the length of the message at the start of the buffer: 0 if its end
-   * has not come yet, -1 if it is too long. Called again it looks at what has
-   * been added.
+   * Returns the length of the message at the start of the buffer: nothing if
+   * its end has not come yet, -1 if it is too long. Called again it looks at
+   * what has been added.
    */
-  lengthIn(buffer: ReceiveBuffer): number;
+  lengthIn(buffer: ReceiveBuffer): number | undefined;
 }
 
 /** A message of a known length. */
 export function exactly(length: number): Frame {
-  return { lengthIn: (buffer) => buffer.length >= length ? length : 0 };
+  return { lengthIn: (buffer) => buffer.length >= length ? length : undefined };
 }
 
 /** A delimiter, and for each of its bytes where to go on if the next differs. */
@@ -41,7 +41,7 @@ export class Delimited implements Frame {
     this.#maxBytes = maxBytes;
   }
 
-  lengthIn(buffer: ReceiveBuffer): number {
+  lengthIn(buffer: ReceiveBuffer): number | undefined {
     const { bytes, fallbacks } = this.#delimiter;
     const end = Math.min(buffer.length, this.#maxBytes);
     let matched = this.#matched;
@@ -61,7 +61,7 @@ export class Delimited implements Frame {
     }
     this.#matched = matched;
     this.#searched = end;
-    return buffer.length >= this.#maxBytes ? -1 : 0;
+    if (buffer.length >= this.#maxBytes) return -1;
   }
 }
 

@@ -194,17 +194,17 @@ export class Receiving implements PipeSource {
 
   /** Takes a frame, `null` at the end, or nothing if there is more to come. */
   #takeFrame(frame: Frame): Bytes | null | undefined {
-    const { length } = this;
-    const frameLength = length === 0 ? 0 : frame.lengthIn(this.#buffer!);
-    if (frameLength > 0) return this.take(frameLength);
-    if (frameLength < 0) throw this.#errors.receiveError("EMSGSIZE");
+    const buffer = this.#buffer ??= new ReceiveBuffer();
+    const length = frame.lengthIn(buffer);
+    if (length === -1) throw this.#errors.receiveError("EMSGSIZE");
+    if (length !== undefined) return this.take(length);
     if (this.hasEnded) {
-      if (length === 0) return null;
+      if (buffer.length === 0) return null;
       throw this.#errors.receiveError("EOF");
     }
     const failure = this.failure();
     if (failure !== null) throw failure;
-    this.#buffer?.shrink();
+    buffer.shrink();
   }
 
   #keep(chunk: Bytes): void {
