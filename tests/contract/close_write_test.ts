@@ -8,7 +8,7 @@ import {
   assertRejectsWith,
   assertSameBytes,
 } from "../support/assert.ts";
-import { pattern, recvAll, text, TOO_MUCH } from "../support/bytes.ts";
+import { concat, pattern, recvAll, text, TOO_MUCH } from "../support/bytes.ts";
 import { pair } from "../support/transports.ts";
 
 testContract(
@@ -65,3 +65,22 @@ if ("Deno" in globalThis) {
     server.close();
   });
 }
+
+testContract("closeWrite between receives loses nothing", async (over) => {
+  for (const size of [300, 40_000]) {
+    await using ends = await pair(over);
+    const { client, server } = ends;
+    const data = pattern(20 * size);
+    const sends: Promise<void>[] = [];
+    for (let at = 0; at < data.length; at += size) {
+      sends.push(client.send(data.subarray(at, at + size)));
+    }
+    sends.push(client.closeWrite());
+    const first = await server.recv(size);
+    await server.closeWrite();
+    const rest = await recvAll(server);
+    assertSameBytes(concat([first!, rest]), data);
+    await Promise.all(sends);
+    assertEquals(await client.recv(), null);
+  }
+});

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { Socket } from "node:net";
 import type { Flow } from "./duplex.ts";
 import type { Handle, HandleEvents } from "../../net/handle.ts";
@@ -72,7 +73,11 @@ export class NodeHandle implements Handle {
   shutdown(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // An error of it comes as an event, too.
-    this.#socket.end(() => resolve());
+    const end = () => this.#socket.end(() => resolve());
+    // Ended in the middle of a read, TLS on Node drops what it has received and
+    // not yet reported: its SSL_shutdown looks there for the peer's.
+    if (this.#isSecure) setImmediate(end);
+    else end();
     return promise;
   }
 
