@@ -8,11 +8,14 @@ export class Fifo<T> {
     this.#incoming.push(item);
   }
 
+  /** Returns the oldest item, and leaves it. */
+  peek(): T | undefined {
+    this.#turn();
+    return this.#outgoing.at(-1);
+  }
+
   shift(): T | undefined {
-    if (this.#outgoing.length === 0) {
-      this.#outgoing = this.#incoming.reverse();
-      this.#incoming = [];
-    }
+    this.#turn();
     return this.#outgoing.pop();
   }
 
@@ -21,5 +24,11 @@ export class Fifo<T> {
     const items = [...this.#outgoing.reverse(), ...this.#incoming];
     [this.#outgoing, this.#incoming] = [[], []];
     return items;
+  }
+
+  #turn(): void {
+    if (this.#outgoing.length > 0) return;
+    this.#outgoing = this.#incoming.reverse();
+    this.#incoming = [];
   }
 }

@@ -1,4 +1,5 @@
 import type { SocketError } from "../errors.ts";
+import { concat } from "./bytes.ts";
 import { Fifo } from "./fifo.ts";
 import type { Handle } from "./handle.ts";
 
@@ -12,7 +13,10 @@ export interface SendErrors {
   endedError(): SocketError;
 }
 
-interface QueuedSend extends PromiseWithResolvers<void> {
+/** What to settle once a write is done. */
+type Settling = Pick<PromiseWithResolvers<void>, "resolve" | "reject">;
+
+interface QueuedSend extends Settling {
   /** `null` is the FIN. */
   readonly data: Uint8Array | null;
   readonly length: number;
@@ -25,6 +29,8 @@ interface AfterWrite {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Sends that wait are joined up to this size: beyond, a copy costs more. */
+const JOINED_BYTES = 65_536;
 /** Shared by every call that is done at once. */
 export const DONE: Promise<void> = Promise.resolve();
 
@@ -40,7 +46,7 @@ export class SendQueue {
   /** Its length, for the caller may transfer or resize the array. */
   #unsentLength = 0;
   /** The send that is being written, unless its promise is the write's. */
-  #current: PromiseWithResolvers<void> | null = null;
+  #current: Settling | null = null;
   #sends: Fifo<QueuedSend> | null = null;
   #finished: Promise<void> | null = null;
   #afterWrite: AfterWrite | null = null;
@@ -110,10 +116,10 @@ export class SendQueue {
   }
 
   #enqueue(data: Uint8Array | null): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const length = data?.length ?? 0;
-    const send: QueuedSend = { ...Promise.withResolvers(), data, length };
-    (this.#sends ??= new Fifo()).push(send);
-    return send.promise;
+    (this.#sends ??= new Fifo()).push({ resolve, reject, data, length });
+    return promise;
   }
 
   /** Starts a write; none is under way. Throws what the handle throws. */
@@ -130,7 +136,9 @@ export class SendQueue {
     if (taken === data.length) return;
     this.#unsentLength = data.length - taken;
     this.#unsent = data.subarray(taken);
-    return (this.#current ??= Promise.withResolvers<void>()).promise;
+    if (this.#current !== null) return;
+    const current = this.#current = Promise.withResolvers<void>();
+    return current.promise;
   }
 
   /** Makes the callbacks of a write once, not once per write. */
@@ -191,13 +199,34 @@ export class SendQueue {
 
   #sendNext(): void {
     while (!this.isWriting) {
-      const send = this.#sends?.shift();
+      const send = this.#next();
       if (send === undefined) return;
       const failure = this.#errors.sendFailure();
       if (failure !== null) send.reject(failure);
       else if (send.data === null) send.resolve(this.#shutdown());
       else this.#writeQueued(send, send.data);
     }
+  }
+
+  /** Takes the next send, joined with those behind it that are small. */
+  #next(): QueuedSend | undefined {
+    const sends = this.#sends;
+    const first = sends?.shift();
+    if (sends === null || first === undefined) return undefined;
+    const arrays: Uint8Array[] = [];
+    const parts: QueuedSend[] = [];
+    let length = 0;
+    for (let next: QueuedSend | undefined = first; next !== undefined;) {
+      const { data } = next;
+      length += next.length;
+      const isWhole = data !== null && data.length === next.length;
+      if (!isWhole || length > JOINED_BYTES) break;
+      if (next !== first) sends.shift();
+      arrays.push(data);
+      parts.push(next);
+      next = sends.peek();
+    }
+    return parts.length < 2 ? first : join(arrays, parts);
   }
 
   #writeQueued(send: QueuedSend, data: Uint8Array): void {
@@ -221,6 +250,17 @@ export class SendQueue {
       throw this.#errors.sendError(error);
     }
   }
+}
+
+/** Makes one send of several, which settle together. */
+function join(arrays: Uint8Array[], parts: QueuedSend[]): QueuedSend {
+  const data = concat(arrays);
+  return {
+    data,
+    length: data.length,
+    resolve: () => parts.forEach(({ resolve }) => resolve()),
+    reject: (reason) => parts.forEach(({ reject }) => reject(reason)),
+  };
 }
 
 function arrayChanged(): Error {
