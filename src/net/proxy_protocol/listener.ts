@@ -1,5 +1,6 @@
 import type { Address } from "../../socket.ts";
 import type { AcceptQueue, ListenerHandle } from "../adapter.ts";
+import { concat } from "../bytes.ts";
 import { PendingHandshakes } from "../pending_handshakes.ts";
 import {
   applyProxyHeader,
@@ -90,15 +91,4 @@ async function readHeader(connection: SocketConnection): Promise<boolean> {
     applyProxyHeader(connection, header.endpoints, bytes.slice(header.length));
     return true;
   }
-}
-
-function concat(
-  a: Uint8Array<ArrayBuffer>,
-  b: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  if (a.length === 0) return b;
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }
