@@ -70,7 +70,11 @@
  */
 
 export { bind, connect, listen } from "./src/open.ts";
-export { SocketError, type SocketErrorCode } from "./src/errors.ts";
+export {
+  SocketError,
+  type SocketErrorCode,
+  type TlsFailureReason,
+} from "./src/errors.ts";
 export {
   type AbortOptions,
   type Address,
@@ -89,6 +93,8 @@ export {
   type TcpConnectOptions,
   type TcpListenOptions,
   type TlsConnectOptions,
+  type TlsIdentity,
+  type TlsInfo,
   type TlsListenOptions,
   type UnixAddress,
   type UnixConnectOptions,

@@ -20,8 +20,8 @@
  * | `EMFILE` | this process has no descriptor left |
  * | `EMSGSIZE` | the datagram is too large, or no message ends in `maxBytes` |
  * | `EAFNOSUPPORT` | the address is of another family than the socket |
- * | `EPROTO` | TLS failed: certificate, name or protocol |
  * | `EOF` | the peer ended in the middle of a message |
+ * | `EPROTO` | TLS failed; `reason` says why |
  * | `EBADF` | you closed it |
  * | `EBUSY` | another call is receiving already |
  * | `ENOTSUP` | this runtime cannot do it; the message says what can be done |
@@ -94,6 +94,60 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
 };
 
 /**
+ * Why TLS failed: the `reason` of a {@linkcode SocketError} with code `EPROTO`.
+ *
+ * | reason | meaning |
+ * | --- | --- |
+ * | `"unknown-ca"` | no trusted authority has signed the peer's certificate |
+ * | `"wrong-name"` | the certificate is that of another name |
+ * | `"expired"` | the certificate has expired, or is not valid yet |
+ * | `"not-tls"` | the peer does not speak TLS |
+ * | `"no-client-certificate"` | the server demands one, the client has none |
+ * | `"alpn"` | both sides offer ALPN protocols, and none in common |
+ * | `"handshake"` | anything else; `cause` holds the runtime's own error |
+ *
+ * @example Distinguish a certificate to renew from an attack
+ * ```ts
+ * import type { SocketError, TlsFailureReason } from "@parley/echo";
+ *
+ * const harmless: TlsFailureReason[] = ["expired", "not-tls"];
+ *
+ * function isHarmless({ reason }: SocketError): boolean {
+ *   return reason !== undefined && harmless.includes(reason);
+ * }
+ * console.log(typeof isHarmless);
+ * ```
+ */
+export type TlsFailureReason =
+  | "unknown-ca"
+  | "wrong-name"
+  | "expired"
+  | "not-tls"
+  | "no-client-certificate"
+  | "alpn"
+  | "handshake";
+
+/** The end of a message for every reason, on either side. */
+export const TLS_EXPLANATIONS: Readonly<Record<TlsFailureReason, string>> = {
+  "unknown-ca":
+    "TLS failed, no trusted authority has signed the peer's certificate, " +
+    "add the authority's to caCerts",
+  "wrong-name": "TLS failed, the peer's certificate is that of another name, " +
+    "check hostname and serverName",
+  expired: "TLS failed, the peer's certificate has expired or is not valid " +
+    "yet, renew it or set the clock",
+  "not-tls":
+    "TLS failed, the peer does not speak TLS, check the port and its protocol",
+  "no-client-certificate":
+    "TLS failed, the server demands a client certificate, connect with " +
+    "tls.cert and tls.key",
+  alpn: "TLS failed, no ALPN protocol is common to both sides, check their " +
+    "alpnProtocols",
+  handshake: "TLS failed, a side broke off the handshake, see the cause, and " +
+    "the versions, cipher suites and certificates of both sides",
+};
+
+/**
  * The error of every failed socket call, except wrong arguments and aborts: one
  * class on every runtime. The message names the address and the remedy, `code`
  * is for programs, `cause` holds the runtime's own error where there is one.
@@ -120,13 +174,15 @@ export class SocketError extends Error {
   override readonly name = "SocketError";
   /** The POSIX code. */
   readonly code: SocketErrorCode;
+  /** Why TLS failed; absent unless the code is `EPROTO`. */
+  declare readonly reason?: TlsFailureReason;
 
   /**
    * Makes an error with a code, as this package does and tests may.
    *
    * @param code The POSIX code.
    * @param message What failed, where, and what to do about it.
-   * @param options `cause`: the runtime's own error.
+   * @param options `cause`: the runtime's own error; `reason`: why TLS failed.
    *
    * @example
    * ```ts
@@ -139,9 +195,10 @@ export class SocketError extends Error {
   constructor(
     code: SocketErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { reason?: TlsFailureReason },
   ) {
     super(message, options);
     this.code = code;
+    if (options?.reason !== undefined) this.reason = options.reason;
   }
 }

@@ -33,6 +33,47 @@ export interface TlsListenOptions {
    * @default []
    */
   alpnProtocols?: string[];
+  /**
+   * Asks the clients for a certificate, of an authority in `caCerts`. With
+   * `"require"` no client is accepted without one, with `"request"` one without
+   * any is; a certificate that cannot be verified is rejected by both.
+   */
+  clientAuth?: "request" | "require";
+  /**
+   * The authorities of the clients' certificates, PEM: these and no others are
+   * trusted. For `clientAuth` only.
+   */
+  caCerts?: string[];
+  /**
+   * Returns the certificate for the name that a client asks for, or undefined
+   * for `cert` and `key`. It is called in each handshake with a name, so it can
+   * also renew a certificate. One that throws, rejects or takes ten seconds
+   * fails that handshake alone.
+   */
+  sni?: (
+    serverName: string,
+  ) => TlsIdentity | undefined | Promise<TlsIdentity | undefined>;
+}
+
+/**
+ * A certificate and its key.
+ *
+ * @example Renews certificates without a restart
+ * ```ts
+ * import { serve, type TlsIdentity } from "@parley/echo";
+ *
+ * async function start(identity: () => Promise<TlsIdentity>) {
+ *   const tls = { ...await identity(), sni: identity };
+ *   return await serve({ port: 0, tls }, (conn) => conn.send("Hello\n"));
+ * }
+ * console.log(typeof start);
+ * ```
+ */
+export interface TlsIdentity {
+  /** The certificate chain, PEM; the own certificate comes first. */
+  cert: string;
+  /** The private key of the certificate, PEM. */
+  key: string;
 }
 
 /**
@@ -63,12 +104,16 @@ export interface TlsConnectOptions {
   serverName?: string;
   /**
    * The ALPN protocols to offer: names of 1 to 255 ASCII characters. The server
-   * chooses one, see {@linkcode Connection.alpnProtocol}; if it knows only
+   * chooses one, see {@linkcode TlsInfo.alpnProtocol}; if it knows only
    * others, `connect` rejects with `EPROTO`.
    *
    * @default []
    */
   alpnProtocols?: string[];
+  /** The certificate chain of this client, PEM, for a server that asks for it. */
+  cert?: string;
+  /** The private key of `cert`, PEM. */
+  key?: string;
 }
 
 /**

@@ -92,6 +92,41 @@ export interface Listener<A extends Address = Address>
 }
 
 /**
+ * What a TLS handshake has negotiated and verified.
+ *
+ * @example The certificate that the server has proved to own
+ * ```ts
+ * import type { Connection } from "@parley/echo";
+ *
+ * async function fingerprint({ tls }: Connection): Promise<string | undefined> {
+ *   if (tls?.peerCertificate === undefined) return undefined;
+ *   const hash = await crypto.subtle.digest("SHA-256", tls.peerCertificate);
+ *   return new Uint8Array(hash).toHex();
+ * }
+ * console.log(typeof fingerprint);
+ * ```
+ */
+export interface TlsInfo {
+  /** The version of TLS. */
+  readonly protocol: "TLSv1.2" | "TLSv1.3";
+  /** The cipher suite by its IANA name, as `"TLS_AES_128_GCM_SHA256"`. */
+  readonly cipher: string;
+  /** The protocol negotiated by ALPN, if any. */
+  readonly alpnProtocol?: string;
+  /**
+   * On a client, the name or IP that the server's certificate is valid for; on
+   * a server, the name that the client asked for, if any. The client chose it,
+   * so escape it where it becomes text.
+   */
+  readonly serverName?: string;
+  /**
+   * The peer's own certificate, DER. It is always verified: on a server it is
+   * that of a client that `clientAuth` has admitted.
+   */
+  readonly peerCertificate?: Uint8Array<ArrayBuffer>;
+}
+
+/**
  * A stream of bytes to and from one peer, the same over TCP, TLS and Unix
  * sockets. The two directions are independent and end separately. Leaving the
  * scope of an `await using` closes the connection.
@@ -124,8 +159,8 @@ export interface Connection
    * close, too.
    */
   readonly remoteAddr: Address;
-  /** The protocol negotiated by ALPN, if any. */
-  readonly alpnProtocol: string | undefined;
+  /** What TLS has negotiated; available after the close, too. */
+  readonly tls: TlsInfo | undefined;
   /** Bytes returned by `recv`, `pipeTo` and `readable` so far. */
   readonly bytesReceived: number;
   /** Bytes that the runtime has taken from `send`, `pipeTo` and `writable`. */

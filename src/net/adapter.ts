@@ -1,3 +1,4 @@
+import type { SocketError } from "../errors.ts";
 import type { Address, NetAddress } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
 import type { DatagramQueue } from "./datagram_queue.ts";
@@ -8,7 +9,10 @@ import type { WaitQueue } from "./wait_queue.ts";
  * The connections of a listener, which `accept` takes. They wait unread, and a
  * connection that `put` refuses is closed by the adapter.
  */
-export type AcceptQueue = WaitQueue<SocketConnection>;
+export type AcceptQueue = WaitQueue<SocketConnection> & {
+  /** Reports a client whose TLS handshake failed or was late. */
+  onReject?(addr: Address, error: SocketError): void;
+};
 
 /** A runtime's listening socket, which fills an {@linkcode AcceptQueue}. */
 export interface ListenerHandle {

@@ -5,6 +5,7 @@ import type {
   FrameOptions,
   PipeOptions,
   SendData,
+  TlsInfo,
 } from "../socket.ts";
 import { Delimited, exactly } from "./frame.ts";
 import type { Handle } from "./handle.ts";
@@ -30,21 +31,23 @@ export let applyProxyHeader: (
  * that its user should not reach. {@linkcode SocketStream} holds the rules.
  */
 export class SocketConnection implements Connection {
-  readonly alpnProtocol: string | undefined;
   readonly #stream: SocketStream;
+  readonly #describeTls: (() => TlsInfo) | undefined;
+  #tls: TlsInfo | undefined;
   #localAddr: Address;
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
+  /** @param describeTls Makes `tls`, also after the socket is closed. */
   constructor(
     handle: Handle,
     localAddr: Address,
     remoteAddr: Address,
-    alpnProtocol?: string,
+    describeTls?: () => TlsInfo,
   ) {
     this.#stream = new SocketStream(handle, remoteAddr);
     this.#localAddr = localAddr;
-    this.alpnProtocol = alpnProtocol;
+    this.#describeTls = describeTls;
   }
 
   get localAddr(): Address {
@@ -53,6 +56,10 @@ export class SocketConnection implements Connection {
 
   get remoteAddr(): Address {
     return this.#stream.peer;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#tls ??= this.#describeTls?.();
   }
 
   get bytesReceived(): number {

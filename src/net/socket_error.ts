@@ -1,5 +1,11 @@
-import { EXPLANATIONS, SocketError, type SocketErrorCode } from "../errors.ts";
+import {
+  EXPLANATIONS,
+  SocketError,
+  type SocketErrorCode,
+  type TlsFailureReason,
+} from "../errors.ts";
 import { escapeControls, escapeLines } from "../escape.ts";
+import { tlsFailure } from "./tls_failure.ts";
 
 /** Codes of the system or of a runtime, and the code they are reported as. */
 const SYNONYMS: Record<string, SocketErrorCode> = {
@@ -24,17 +30,19 @@ export type NativeError = Error & { code?: string };
  * @param call The call and the address, as "Cannot listen on 127.0.0.1:80".
  * @param cause The runtime's own error.
  * @param explanation The end of the message, where the code's is too general.
+ * @param reason Why TLS failed.
  */
 export function socketError(
   code: SocketErrorCode,
   call: string,
   cause?: unknown,
   explanation: string = EXPLANATIONS[code],
+  reason?: TlsFailureReason,
 ): SocketError {
   const message = escapeControls(`${call} (${code}): ${explanation}`);
-  if (cause === undefined) return new SocketError(code, message);
+  if (cause === undefined) return new SocketError(code, message, { reason });
   escapeMessages(cause);
-  return new SocketError(code, message, { cause });
+  return new SocketError(code, message, { cause, reason });
 }
 
 /** Escapes what a console prints of a runtime's error and its causes. */
@@ -64,24 +72,17 @@ export function toSocketError(
   if (error instanceof SocketError) return error;
   const native: Partial<NativeError> = error instanceof Error ? error : {};
   const { name = "", message = "" } = native;
-  // Deno's message names the permission flag, and TLS's the flaw.
+  // Deno's message names the permission flag.
   if (name === "NotCapable") return socketError("EACCES", call, error, message);
   const code = codeOf(name, native.code ?? "", message) ?? fallbackCode;
-  if (code === "EPROTO") {
-    return socketError(code, call, error, `TLS failed, ${message}`);
-  }
-  return socketError(code, call, error);
+  if (code !== "EPROTO") return socketError(code, call, error);
+  const { message: remedy, reason, cause } = tlsFailure(error);
+  return socketError(code, call, cause, remedy, reason);
 }
 
 /** Gives an error the code that its runtime left out. */
 export function withErrorCode(error: Error, code: string): NativeError {
   return Object.assign(error, { code });
-}
-
-/** Makes the error of a failed handshake, whatever code the runtime gave it. */
-export function tlsError(cause: Error | null): NativeError {
-  const reason = cause?.message ?? "the peer is not the one that was named";
-  return withErrorCode(new Error(reason, { cause }), "EPROTO");
 }
 
 function codeOf(

@@ -5,6 +5,7 @@ import type {
   NetAddress,
   SendData,
   TlsConnectOptions,
+  TlsIdentity,
   TlsListenOptions,
 } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
@@ -201,9 +202,45 @@ function checkTlsListen(tls: TlsListenOptions): void {
   if (tls === null || typeof tls !== "object") {
     throw new TypeError("Invalid tls: expected { cert, key }");
   }
-  checkPem("cert", tls.cert, "CERTIFICATE");
-  checkPem("key", tls.key, "");
+  checkIdentity(tls);
   checkAlpn(tls.alpnProtocols);
+  checkCaCerts(tls.caCerts);
+  const { clientAuth, caCerts = [], sni } = tls;
+  if (clientAuth !== undefined && !CLIENT_AUTH.includes(clientAuth)) {
+    throw new TypeError(
+      `Invalid tls.clientAuth "${clientAuth}": expected "request" or "require"`,
+    );
+  }
+  if (clientAuth !== undefined && caCerts.length === 0) {
+    throw new TypeError(
+      "Invalid tls.clientAuth: it needs caCerts, the authorities to trust",
+    );
+  }
+  // Not silently without effect: who sets it means to keep clients out.
+  if (clientAuth === undefined && tls.caCerts !== undefined) {
+    throw new TypeError(
+      'Invalid tls.caCerts: a listener needs clientAuth, too, "require" or ' +
+        '"request"',
+    );
+  }
+  if (sni !== undefined && typeof sni !== "function") {
+    throw new TypeError("Invalid tls.sni: expected a function");
+  }
+}
+
+const CLIENT_AUTH = ["request", "require"];
+
+/** Checks a certificate and its key, also those that `sni` returns. */
+export function checkIdentity(identity: TlsIdentity): void {
+  checkPem("cert", identity.cert, "CERTIFICATE");
+  checkPem("key", identity.key, "");
+}
+
+function checkCaCerts(caCerts: string[] = []): void {
+  if (!Array.isArray(caCerts)) {
+    throw new TypeError("Invalid tls.caCerts: expected an array of PEM texts");
+  }
+  for (const cert of caCerts) checkPem("caCerts", cert, "CERTIFICATE");
 }
 
 function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
@@ -211,12 +248,13 @@ function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
   if (tls === null || typeof tls !== "object") {
     throw new TypeError("Invalid tls: expected true or options");
   }
-  const { caCerts = [], serverName } = tls;
-  if (!Array.isArray(caCerts)) {
-    throw new TypeError("Invalid tls.caCerts: expected an array of PEM texts");
-  }
-  for (const cert of caCerts) checkPem("caCerts", cert, "CERTIFICATE");
+  const { cert, key, serverName } = tls;
+  checkCaCerts(tls.caCerts);
   checkAlpn(tls.alpnProtocols);
+  if (cert !== undefined || key !== undefined) {
+    checkPem("cert", cert, "CERTIFICATE");
+    checkPem("key", key, "");
+  }
   return serverName === undefined
     ? tls
     : { ...tls, serverName: checkHostname(serverName) };

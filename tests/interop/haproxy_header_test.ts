@@ -156,7 +156,7 @@ it("HAProxy ends TLS, and says so in its header", withHaproxy, async () => {
     alpnProtocols: ["parley"],
   };
   await using conn = await connectThrough(front, { port, tls });
-  assertEquals(conn.alpnProtocol, "parley");
+  assertEquals(conn.tls?.alpnProtocol, "parley");
   const named = await readLine(conn);
   assertEquals(named, `${formatAddress(conn.localAddr)} to 127.0.0.1:${port}`);
 });

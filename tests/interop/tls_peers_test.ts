@@ -16,7 +16,7 @@ testTls("openssl s_client talks to a listener", async (made) => {
     ...["-CAfile", made.caFile, "-verify_hostname", "localhost"],
   ]);
   await using server = await listener.accept();
-  assertEquals(server.alpnProtocol, "parley");
+  assertEquals(server.tls?.alpnProtocol, "parley");
   client.process.stdin?.write("hello\n");
   assertEquals(text(await server.recv()), "hello\n");
   await server.send("and to you\n");
@@ -100,7 +100,7 @@ conn.unwrap()
   const port = Number(await server.line());
   const tls = { caCerts: [made.ca], alpnProtocols: ["h2", "parley"] };
   await using conn = await connect({ port, tls });
-  assertEquals(conn.alpnProtocol, "parley");
+  assertEquals(conn.tls?.alpnProtocol, "parley");
   const bytes = pattern(1_000_000);
   const sent = conn.send(bytes);
   assertSameBytes(await recvExactly(conn, bytes.length), bytes);

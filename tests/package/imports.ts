@@ -52,11 +52,11 @@ const PLACES: Place[] = [
     rule: "open.ts imports the adapters' runtime.ts, net and the public types",
   },
   {
-    // Deno's own TLS lacks most of the contract, so its adapter runs the code
-    // of adapters/node over Deno's node:tls.
-    files: /^src\/adapters\/deno\//,
+    // Deno's own TLS lacks most of the contract, and Bun's the choice of a
+    // certificate: there their adapters run the code of adapters/node.
+    files: /^src\/adapters\/(bun|deno)\//,
     imports: [/^src\/adapters\/node\//, NET, TYPES],
-    rule: "of the adapters, deno imports node; else net and the public types",
+    rule: "bun and deno import the adapter of node, net and the public types",
   },
   {
     files: ADAPTERS,

@@ -32,8 +32,16 @@ export interface Certificates {
   keyFile: string;
   /** The same, but expired. */
   expired: Identity;
-  /** For `stranger.invalid`. */
+  /** The same, but not valid yet. */
+  early: Identity;
+  /** For `stranger.invalid`; its files. */
   stranger: Identity;
+  strangerCertFile: string;
+  strangerKeyFile: string;
+  /** Of the other authority, for the same names as `server`. */
+  foreign: Identity;
+  /** For servers only, by its extended key usage. */
+  serverOnly: Identity;
   /** An authority that signed none of them. */
   otherCa: string;
 }
@@ -53,15 +61,21 @@ function make(folder: string): void {
       ...["req", "-x509", ...key, "-subj", `/CN=${name}`, "-days", "3"],
       ...["-keyout", `${name}.key`, "-out", `${name}.pem`],
     );
-  const identity = (name: string, names: string, days: number) => {
+  const identity = (
+    name: string,
+    names: string,
+    days: number,
+    { ca = "ca", usage = "" } = {},
+  ) => {
     openssl(
       ...["req", "-new", ...key, "-subj", `/CN=${name}`],
       ...["-keyout", `${name}.key`, "-out", `${name}.csr`],
     );
-    writeFileSync(join(folder, `${name}.ext`), `subjectAltName=${names}\n`);
+    const extensions = `subjectAltName=${names}\n${usage}`;
+    writeFileSync(join(folder, `${name}.ext`), extensions);
     openssl(
       ...["x509", "-req", "-in", `${name}.csr`, "-extfile", `${name}.ext`],
-      ...["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
+      ...["-CA", `${ca}.pem`, "-CAkey", `${ca}.key`, "-CAcreateserial"],
       ...["-out", `${name}.pem`, "-days", `${days}`],
     );
   };
@@ -71,11 +85,33 @@ function make(folder: string): void {
   // It ends a day before it starts.
   identity("expired", NAMES, -1);
   identity("stranger", "DNS:stranger.invalid", 3);
+  identity("foreign", NAMES, 3, { ca: "other" });
+  const usage = "extendedKeyUsage=serverAuth\n";
+  identity("server_only", NAMES, 3, { usage });
+  early(openssl, folder);
+}
+
+/** Only `openssl ca` makes a certificate that is not valid yet. */
+function early(openssl: (...args: string[]) => void, folder: string): void {
+  writeFileSync(
+    join(folder, "ca.cnf"),
+    "[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nnew_certs_dir=.\n" +
+      "serial=early.srl\ndefault_md=sha256\npolicy=any\n" +
+      "[any]\ncommonName=supplied\n",
+  );
+  writeFileSync(join(folder, "index.txt"), "");
+  writeFileSync(join(folder, "early.srl"), "1000\n");
+  openssl(
+    ...["ca", "-batch", "-notext", "-config", "ca.cnf"],
+    ...["-cert", "ca.pem", "-keyfile", "ca.key", "-in", "server.csr"],
+    ...["-startdate", "20700101000000Z", "-enddate", "20710101000000Z"],
+    ...["-extfile", "server.ext", "-out", "early.pem"],
+  );
 }
 
 /** The folder of today's certificates, which other runs may share. */
 function today(): string {
-  const prefix = `parley-certificates-${process.getuid?.() ?? 0}-`;
+  const prefix = `parley-identities-${process.getuid?.() ?? 0}-`;
   const shared = join(tmpdir(), prefix + new Date().toISOString().slice(0, 10));
   if (!existsSync(shared)) {
     const folder = mkdtempSync(join(tmpdir(), "parley-"));
@@ -121,7 +157,12 @@ function load(folder: string): Certificates {
     certFile: file("server.pem"),
     keyFile: file("server.key"),
     expired: identity("expired"),
+    early: { ...identity("server"), cert: read("early.pem") },
     stranger: identity("stranger"),
+    strangerCertFile: file("stranger.pem"),
+    strangerKeyFile: file("stranger.key"),
+    foreign: identity("foreign"),
+    serverOnly: identity("server_only"),
     otherCa: read("other.pem"),
   };
 }

@@ -199,8 +199,8 @@ testTls("ALPN agrees on what the server prefers", async ({ ca, server }) => {
     await using listener = await listen({ port: 0, tls });
     const asked = { caCerts: [ca], alpnProtocols: theirs };
     const [client, accepted] = await join(listener, asked);
-    assertEquals(client.alpnProtocol, agreed);
-    assertEquals(accepted.alpnProtocol, agreed);
+    assertEquals(client.tls?.alpnProtocol, agreed);
+    assertEquals(accepted.tls?.alpnProtocol, agreed);
     await Promise.all([client.close(), accepted.close()]);
   }
 });
@@ -210,7 +210,12 @@ testTls("no ALPN protocol in common is EPROTO", async ({ ca, server }) => {
   await using listener = await listen({ port: 0, tls });
   const { port } = listener.addr;
   const other = { caCerts: [ca], alpnProtocols: ["parley"] };
-  await assertRejectsWith("EPROTO", () => connect({ port, tls: other }));
+  const { message, reason } = await assertRejectsWith(
+    "EPROTO",
+    () => connect({ port, tls: other }),
+  );
+  assertEquals(reason, "alpn");
+  assert(/check their alpnProtocols/.test(message), message);
 });
 
 testTls(
@@ -244,6 +249,10 @@ async function assertListenRejects(
   const options: { port: number } = Object.assign({ port }, { tls });
   const error = await refuses(() => listen(options));
   assert(!error.message.includes("PRIVATE KEY"), error.message);
+  assert(
+    error instanceof TypeError || /is of no use/.test(error.message),
+    error.message,
+  );
   await using _again = await listen({ port });
 }
 

@@ -23,6 +23,12 @@ export interface BunSocket {
   readonly fd: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
+  getTLSVersion(): string | null;
+  getCipher(): { standardName: string };
+  /** The name in the handshake, or the IP address that a client verified. */
+  getServername(): string | undefined;
+  /** Undefined where the peer sent none. */
+  getPeerX509Certificate(): BunCertificate | undefined;
   /** Takes what fits; 0 when full, -1 when the connection is gone. */
   write(data: Uint8Array): number;
   /** Half-closes. */
@@ -40,6 +46,13 @@ export interface BunSocket {
   /** Starts TLS as a client; the second socket carries the plain text. */
   upgradeTLS(options: object): [BunSocket, BunSocket];
   setKeepAlive(enable: boolean, initialDelay: number): boolean;
+}
+
+/** Bun's `X509Certificate`; `raw` is DER. */
+export interface BunCertificate {
+  readonly raw: Uint8Array;
+  readonly validFrom: string;
+  readonly validTo: string;
 }
 
 /** Bun's UDP socket. */

@@ -8,7 +8,7 @@ import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import { tlsError } from "../../net/socket_error.ts";
+import { tlsFailure } from "../../net/tls_failure.ts";
 import { isAddress } from "../../net/validate.ts";
 import { openAbortable } from "./abortable.ts";
 import {
@@ -20,7 +20,7 @@ import {
 import { correctTcpError, correctUnixError } from "./errno.ts";
 import { peerGone } from "./handle.ts";
 import { handlers, isReset, socketOptions, toConnection } from "./socket.ts";
-import { clientTlsOptions } from "./tls.ts";
+import { clientTlsOptions, tlsDescriber } from "./tls.ts";
 
 /** Connects by Bun's own socket. */
 export async function connectSocket(
@@ -129,12 +129,13 @@ class PendingConnect implements SocketEvents {
 
   onHandshake(socket: BunSocket, ok: boolean, error: BunError | null): void {
     if (ok && error === null && socket.authorized) return this.#settle(socket);
-    this.connected.reject(tlsError(error));
+    this.connected.reject(tlsFailure(error));
     socket.terminate();
   }
 
   onClose(error?: BunError): void {
-    this.connected.reject(error ?? tlsError(new Error("the peer left")));
+    const left = new Error("The peer closed the connection");
+    this.connected.reject(error ?? tlsFailure(left));
   }
 
   #settle(socket: BunSocket): void {
@@ -146,7 +147,11 @@ class PendingConnect implements SocketEvents {
     const [local, remote] = options.transport === "unix"
       ? [UNNAMED_UNIX_ADDRESS, unixAddress(options.path)]
       : [];
-    const connection = toConnection(socket, options, false, local, remote);
-    this.connected.resolve(connection);
+    const describeTls = isSecure(options)
+      ? tlsDescriber(socket, false)
+      : undefined;
+    this.connected.resolve(
+      toConnection(socket, options, false, local, remote, describeTls),
+    );
   }
 }

@@ -1,5 +1,5 @@
 import type { AcceptQueue, ListenerHandle } from "../../net/adapter.ts";
-import { type CheckedListen, isSecure } from "../../net/checked_options.ts";
+import type { CheckedListen } from "../../net/checked_options.ts";
 import {
   isWildcard,
   tcpAddress,
@@ -7,7 +7,8 @@ import {
   UNNAMED_UNIX_ADDRESS,
 } from "../../net/address.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
-import type { Address } from "../../socket.ts";
+import { lateHandshake, reportRejected } from "../../net/rejected.ts";
+import type { Address, TlsInfo, TlsListenOptions } from "../../socket.ts";
 import {
   Bun,
   type BunServer,
@@ -15,7 +16,7 @@ import {
   type SocketEvents,
 } from "./api.ts";
 import { isReset, socketOptions, toConnection } from "./socket.ts";
-import { serverTlsOptions } from "./tls.ts";
+import { clientFlaw, serverTlsOptions, tlsDescriber } from "./tls.ts";
 
 /** Bun accepts by itself, so connections wait in the queue, unread. */
 export class BunListener implements ListenerHandle, SocketEvents {
@@ -23,9 +24,10 @@ export class BunListener implements ListenerHandle, SocketEvents {
   readonly #server: BunServer;
   readonly #options: CheckedListen;
   readonly #queue: AcceptQueue;
-  readonly #handshakes = new PendingHandshakes<BunSocket>((socket) =>
-    socket.terminate()
-  );
+  readonly #handshakes = new PendingHandshakes<BunSocket>((socket) => {
+    socket.data.onClose(lateHandshake());
+    socket.terminate();
+  });
   /** The first descriptor that is one too many. */
   readonly #limit: number;
 
@@ -57,38 +59,66 @@ export class BunListener implements ListenerHandle, SocketEvents {
 
   onOpen(socket: BunSocket): void {
     const isTooMany = socket.fd >= this.#limit;
+    const tls = this.#options.transport === "tcp"
+      ? this.#options.tls
+      : undefined;
     if (this.#queue.isClosed || isTooMany) socket.terminate();
-    else if (isSecure(this.#options)) this.#awaitHandshake(socket);
+    else if (tls !== undefined) this.#awaitHandshake(socket, tls);
     else this.#enqueue(socket);
   }
 
   onClose(): void {}
 
-  #awaitHandshake(socket: BunSocket): void {
-    this.#handshakes.add(socket);
-    socket.data = {
-      onHandshake: (_, ok) => {
-        this.#handshakes.remove(socket);
-        // Bun closes the socket of a failed handshake.
-        if (ok) this.#enqueue(socket);
-      },
-      onClose: () => this.#handshakes.remove(socket),
+  #awaitHandshake(socket: BunSocket, tls: TlsListenOptions): void {
+    const { remoteAddress = "", remotePort } = socket;
+    let isPending = true;
+    const giveUp = (
+      error: unknown = new Error("The peer closed the connection"),
+    ) => {
+      this.#handshakes.remove(socket);
+      if (!isPending) return;
+      isPending = false;
+      const remote = tcpAddress(remoteAddress, remotePort);
+      reportRejected(this.#queue, remote, error);
     };
+    socket.data = {
+      onHandshake: (_, ok, error) => {
+        if (!isPending) return;
+        // Bun closes the socket of a failed handshake.
+        if (!ok) return giveUp(error ?? undefined);
+        const flaw = clientFlaw(socket, tls.clientAuth, error);
+        if (flaw !== undefined) {
+          giveUp(flaw);
+          return socket.close();
+        }
+        isPending = false;
+        this.#handshakes.remove(socket);
+        this.#enqueue(socket, tlsDescriber(socket, true));
+      },
+      onClose: giveUp,
+    };
+    this.#handshakes.add(socket);
   }
 
-  #enqueue(socket: BunSocket): void {
+  #enqueue(socket: BunSocket, describeTls?: () => TlsInfo): void {
     const options = this.#options;
     const queue = this.#queue;
     // Beyond the backlog a kernel refuses; a reset is the nearest to that.
     if (queue.isFull || isReset(socket, options)) return socket.terminate();
     const { addr } = this;
     const isPaused = !queue.isWanted;
-    const connection = addr.transport === "unix"
-      ? toConnection(socket, options, isPaused, addr, UNNAMED_UNIX_ADDRESS)
-      // On a wildcard each connection has a local address of its own.
-      : isWildcard(addr.hostname)
-      ? toConnection(socket, options, isPaused)
-      : toConnection(socket, options, isPaused, addr);
+    const isUnix = addr.transport === "unix";
+    // On a wildcard each connection has a local address of its own.
+    const local = isUnix || !isWildcard(addr.hostname) ? addr : undefined;
+    const remote = isUnix ? UNNAMED_UNIX_ADDRESS : undefined;
+    const connection = toConnection(
+      socket,
+      options,
+      isPaused,
+      local,
+      remote,
+      describeTls,
+    );
     if (!queue.put(connection)) connection.close();
   }
 

@@ -39,6 +39,12 @@ async function listen(
   }
   // Of the addresses of a name Bun takes the first that is free.
   const hostname = await resolveOne(options.hostname);
+  if (options.tls?.sni !== undefined) {
+    // `Bun.listen` cannot choose a certificate in the handshake, and `node:tls`
+    // over a stream of ours cannot half-close.
+    const { listen } = await import("../node/listener.ts");
+    return await listen({ ...options, hostname }, queue);
+  }
   return new BunListener({ ...options, hostname }, queue, limit);
 }
 

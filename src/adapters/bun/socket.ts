@@ -5,7 +5,7 @@ import {
 } from "../../net/checked_options.ts";
 import { tcpAddress } from "../../net/address.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
-import type { Address } from "../../socket.ts";
+import type { Address, TlsInfo } from "../../socket.ts";
 import type { BunError, BunSocket } from "./api.ts";
 import { BunHandle } from "./handle.ts";
 
@@ -55,6 +55,7 @@ export function isReset(
  *
  * @param isPaused Whether to leave what the peer sends to the kernel for now.
  * @param localAddr Where it is known without asking the kernel.
+ * @param describeTls With TLS, makes the connection's `tls`.
  */
 export function toConnection(
   socket: BunSocket,
@@ -62,6 +63,7 @@ export function toConnection(
   isPaused: boolean,
   localAddr?: Address,
   remoteAddr?: Address,
+  describeTls?: () => TlsInfo,
 ): SocketConnection {
   const secure = isSecure(options);
   const handle = new BunHandle(socket, secure, options.transport === "unix");
@@ -70,7 +72,7 @@ export function toConnection(
     localAddr ?? tcpAddress(socket.localAddress, socket.localPort),
     // Read now: Bun forgets the peer's address when the socket closes.
     remoteAddr ?? tcpAddress(socket.remoteAddress ?? "", socket.remotePort),
-    secure ? socket.alpnProtocol || undefined : undefined,
+    describeTls,
   );
   if (options.transport === "tcp" && options.keepAlive) {
     socket.setKeepAlive(true, SYSTEM_DELAY);

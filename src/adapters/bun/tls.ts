@@ -1,14 +1,75 @@
 import { CIPHER_SUITES } from "../../net/tls_suites.ts";
-import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
+import { clientFailure, TlsFailure } from "../../net/tls_failure.ts";
+import { sentName, toTlsInfo } from "../../net/tls_info.ts";
+import type {
+  TlsConnectOptions,
+  TlsInfo,
+  TlsListenOptions,
+} from "../../socket.ts";
+import type { BunError, BunSocket } from "./api.ts";
 
-// The options only: handshakes are in listener.ts and connect.ts, the end of a
-// TLS connection in handle.ts.
+// Handshakes are in listener.ts and connect.ts, the end of a TLS connection in
+// handle.ts.
 
 /** Returns Bun's `tls` option of a listener. */
 export function serverTlsOptions(
-  { cert, key, alpnProtocols }: TlsListenOptions,
+  { cert, key, alpnProtocols, clientAuth, caCerts }: TlsListenOptions,
 ): object {
-  return { cert, key, ciphers: CIPHER_SUITES, ...encodeAlpn(alpnProtocols) };
+  return {
+    cert,
+    key,
+    ciphers: CIPHER_SUITES,
+    ...encodeAlpn(alpnProtocols),
+    ...(clientAuth && {
+      ca: caCerts,
+      requestCert: true,
+      // Only sends an alert if there is no certificate: see `clientFlaw`.
+      rejectUnauthorized: clientAuth === "require",
+    }),
+  };
+}
+
+/** Returns why a client is refused, if it is. */
+export function clientFlaw(
+  socket: BunSocket,
+  clientAuth: TlsListenOptions["clientAuth"],
+  error: BunError | null,
+): TlsFailure | undefined {
+  if (clientAuth === undefined) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) {
+    return clientAuth === "request"
+      ? undefined
+      : new TlsFailure("no-client-certificate");
+  }
+  if (!socket.authorized) return clientFailure(error?.code ?? "CERT_UNTRUSTED");
+  // A resumed session has the verdict of the first handshake.
+  const now = Date.now();
+  const isValid = now >= Date.parse(certificate.validFrom) &&
+    now <= Date.parse(certificate.validTo);
+  return isValid ? undefined : clientFailure("CERT_HAS_EXPIRED");
+}
+
+/** Returns what makes a connection's `tls`. */
+export function tlsDescriber(
+  socket: BunSocket,
+  isServer: boolean,
+): () => TlsInfo {
+  // Asked now: once it is closed, the socket has forgotten.
+  const { alpnProtocol } = socket;
+  const protocol = socket.getTLSVersion();
+  const cipher = socket.getCipher();
+  const certificate = socket.getPeerX509Certificate();
+  const name = socket.getServername();
+  const serverName = isServer ? sentName(name) : name;
+  return () =>
+    toTlsInfo({
+      protocol,
+      cipher,
+      alpnProtocol,
+      serverName,
+      peerCertificate: certificate?.raw,
+    });
 }
 
 /**
@@ -17,7 +78,7 @@ export function serverTlsOptions(
  * @param hostname The name to verify, unless the options have another.
  */
 export async function clientTlsOptions(
-  { caCerts, serverName, alpnProtocols }: TlsConnectOptions,
+  { caCerts, serverName, alpnProtocols, cert, key }: TlsConnectOptions,
   hostname: string,
 ): Promise<object> {
   return {
@@ -30,6 +91,7 @@ export async function clientTlsOptions(
     // Bun's `ca` replaces the public roots, where Deno's `caCerts` adds.
     ...(caCerts && { ca: [...caCerts, ...await publicRoots()] }),
     ...encodeAlpn(alpnProtocols),
+    ...(cert && { cert, key }),
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import type { TLSSocket } from "node:tls";
+import { concat } from "../../net/bytes.ts";
+import { serverNameIn } from "../../net/client_hello.ts";
 import type { Handle } from "../../net/handle.ts";
 import { DONE } from "../../net/send_queue.ts";
 import { SocketStream } from "../../net/socket_stream.ts";
@@ -12,6 +14,11 @@ export interface Flow {
   /** Leaves what the peer sends to the kernel. */
   pause(): unknown;
   resume(): unknown;
+  /**
+   * Reads the name that a client asks for, and leaves all bytes to the
+   * handshake: over such a stream TLS of Deno waits for ever in its SNICallback.
+   */
+  readServerName?(): Promise<string | undefined>;
   /** The error of the socket, which on Deno TLS does not see at once. */
   readonly errored: Error | null;
 }
@@ -67,6 +74,13 @@ export function toDuplex(
       done(error);
     },
   });
+  const destroy = duplex.destroy.bind(duplex);
+  // TLS on Deno writes the alert of a failed handshake just after this.
+  duplex.destroy = (error) => {
+    if (isHandshake) setImmediate(() => destroy(error));
+    else destroy(error);
+    return duplex;
+  };
   const flow = {
     isPaused: () => isPaused,
     pause() {
@@ -76,6 +90,20 @@ export function toDuplex(
     resume() {
       isPaused = false;
       if (isWanted) read();
+    },
+    async readServerName() {
+      let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+      for (;;) {
+        const name = serverNameIn(bytes);
+        const chunk = name === null
+          ? await below.receiving.recv(READ_BYTES)
+          : null;
+        if (chunk === null) {
+          if (bytes.length > 0) below.receiving.unshift(bytes);
+          return name ?? undefined;
+        }
+        bytes = concat([bytes, chunk]);
+      }
     },
     get errored() {
       return duplex.errored;

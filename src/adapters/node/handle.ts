@@ -130,6 +130,8 @@ export class NodeHandle implements Handle {
   }
 
   #onClose(): void {
+    // A part that failed is none of the next write.
+    this.#pending = 0;
     // A failed write closes the socket, perhaps with bytes unread.
     if (!this.#hasEnded) this.events!.onError(peerGone("ECONNRESET"));
     this.events!.onClose();

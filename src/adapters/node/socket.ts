@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { rejectOnAbort } from "../../net/abort.ts";
 import { tcpAddress } from "../../net/address.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
+import { type NativeTlsInfo, toTlsInfo } from "../../net/tls_info.ts";
 import type { Address } from "../../socket.ts";
 import type { Flow } from "./duplex.ts";
 import { NodeHandle } from "./handle.ts";
@@ -47,16 +48,23 @@ export function toConnection(
 /**
  * Makes the connection over a TLS socket after its handshake.
  *
+ * @param names Of the server, and the peer's certificate.
  * @param flow What to pause, if it is not the socket.
  */
 export function toSecureConnection(
   socket: TLSSocket,
   { local, remote }: Endpoints,
+  names: Pick<NativeTlsInfo, "serverName" | "peerCertificate">,
   flow?: Flow,
 ): SocketConnection {
   const handle = new NodeHandle(socket, true, flow);
-  const alpnProtocol = socket.alpnProtocol || undefined;
-  return new SocketConnection(handle, local, remote, alpnProtocol);
+  // Asked now: once it is closed, the socket has forgotten.
+  const { alpnProtocol } = socket;
+  const protocol = socket.getProtocol();
+  const cipher = socket.getCipher();
+  const describeTls = () =>
+    toTlsInfo({ protocol, cipher, alpnProtocol, ...names });
+  return new SocketConnection(handle, local, remote, describeTls);
 }
 
 /** Waits for an event, and makes its result before any other event. */

@@ -1,14 +1,24 @@
 import type { Duplex } from "node:stream";
-import type { SecureContext, TLSSocket } from "node:tls";
-import { SocketError } from "../../errors.ts";
+import type {
+  PeerCertificate,
+  SecureContext,
+  TLSSocket,
+  TLSSocketOptions,
+} from "node:tls";
 import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
 import type { AcceptQueue } from "../../net/adapter.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
+import { lateHandshake, reportRejected } from "../../net/rejected.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import { tlsError } from "../../net/socket_error.ts";
-import { CIPHER_SUITES } from "../../net/tls_suites.ts";
+import {
+  clientFailure,
+  handshakeError,
+  TlsFailure,
+} from "../../net/tls_failure.ts";
+import { sentName } from "../../net/tls_info.ts";
 import { isAddress } from "../../net/validate.ts";
+import { clientContext, loadTls, ServerCertificates } from "./certificates.ts";
 import { type Flow, flushBeforeFinish } from "./duplex.ts";
 import {
   type Endpoints,
@@ -17,66 +27,68 @@ import {
   toSecureConnection,
 } from "./socket.ts";
 
-const VERSIONS = { minVersion: "TLSv1.2", ciphers: CIPHER_SUITES } as const;
-
-/**
- * Loads what TLS needs, which takes Deno a while. This file is loaded at the
- * start: Deno ends a process that has no descriptor left to load a file.
- */
-async function load() {
-  const [crypto, tls] = await Promise.all([
-    import("node:crypto"),
-    import("node:tls"),
-  ]);
-  return { ...crypto, ...tls };
-}
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END [^\n]*/;
-const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^\n]*/;
-
-/** A certificate and its key may share a PEM, of which Deno reads the first. */
-function firstIn(pem: string, block: RegExp): string {
-  return block.exec(pem)?.[0] ?? pem;
-}
-
 /** Prepares a listener's handshakes; throws on a bad certificate. */
 export async function serverHandshakes(
-  { cert, key, alpnProtocols }: TlsListenOptions,
+  options: TlsListenOptions,
   queue: AcceptQueue,
 ): Promise<ServerHandshakes> {
-  const tls = await load();
-  // Deno's `createSecureContext` looks at neither.
-  const certificate = new tls.X509Certificate(firstIn(cert, CERTIFICATE));
-  const privateKey = tls.createPrivateKey(firstIn(key, PRIVATE_KEY));
-  if (!certificate.checkPrivateKey(privateKey)) {
-    throw new Error("the key is that of another certificate");
-  }
-  const secureContext = tls.createSecureContext({ ...VERSIONS, cert, key });
-  const accept = (socket: Duplex, isGated: boolean) =>
+  const tls = await loadTls();
+  const { alpnProtocols, clientAuth, sni } = options;
+  const certificates = new ServerCertificates(tls, options);
+  const accept: Accept = (socket, secureContext, isGated) =>
     new tls.TLSSocket(socket, {
       isServer: true,
       secureContext,
       ALPNProtocols: alpnProtocols,
+      requestCert: clientAuth !== undefined,
+      // Only sends an alert if there is no certificate: see `clientFlaw`.
+      rejectUnauthorized: clientAuth === "require",
+      ...(sni && !isGated && { SNICallback: sniCallback(certificates) }),
       ...(isGated ? {} : SOCKET_OPTIONS),
     });
-  return new ServerHandshakes(accept, queue);
+  return new ServerHandshakes(accept, queue, options, certificates);
+}
+
+/** Starts a handshake over a socket. */
+type Accept = (
+  socket: Duplex,
+  secureContext: SecureContext,
+  isGated: boolean,
+) => TLSSocket;
+
+type SniCallback = NonNullable<TLSSocketOptions["SNICallback"]>;
+
+function sniCallback(certificates: ServerCertificates): SniCallback {
+  return (serverName, done) => {
+    certificates.choose(serverName).then(
+      (context) => done(null, context),
+      done,
+    ).catch(() => {}); // the socket has been closed meanwhile
+  };
 }
 
 /** The handshakes of a listener's clients, each with a deadline. */
 export class ServerHandshakes {
-  readonly #accept: (socket: Duplex, isGated: boolean) => TLSSocket;
+  readonly #accept: Accept;
   readonly #queue: AcceptQueue;
-  readonly #pending = new PendingHandshakes<TLSSocket>((socket) =>
-    socket.destroy()
+  readonly #clientAuth: ClientAuth;
+  readonly #certificates: ServerCertificates;
+  readonly #hasSni: boolean;
+  readonly #pending = new PendingHandshakes<Duplex>((socket) =>
+    socket.destroy(lateHandshake())
   );
 
-  /** @param accept Starts the handshake over a socket. */
   constructor(
-    accept: (socket: Duplex, isGated: boolean) => TLSSocket,
+    accept: Accept,
     queue: AcceptQueue,
+    { clientAuth, sni }: TlsListenOptions,
+    certificates: ServerCertificates,
   ) {
     this.#accept = accept;
     this.#queue = queue;
+    this.#clientAuth = clientAuth;
+    this.#certificates = certificates;
+    this.#hasSni = sni !== undefined;
   }
 
   /**
@@ -85,22 +97,71 @@ export class ServerHandshakes {
    * @param flow What to pause, if it is not the TLS socket.
    */
   start(socket: Duplex, endpoints: Endpoints, flow?: Flow): void {
-    const secured = this.#accept(socket, flow !== undefined);
+    if (this.#hasSni && flow?.readServerName !== undefined) {
+      const name = flow.readServerName();
+      this.#startByName(name, socket, endpoints, flow);
+    } else {
+      this.#start(this.#certificates.default, socket, endpoints, flow);
+    }
+  }
+
+  /** Chooses the certificate before the handshake. */
+  async #startByName(
+    serverName: Promise<string | undefined>,
+    socket: Duplex,
+    endpoints: Endpoints,
+    flow: Flow,
+  ): Promise<void> {
+    this.#pending.add(socket);
+    let error: unknown;
+    socket.once("error", (reason) => error = reason);
+    try {
+      const context = await this.#certificates.choose(await serverName);
+      if (!this.#pending.remove(socket)) throw lateHandshake();
+      this.#start(context, socket, endpoints, flow);
+    } catch (reason) {
+      this.#pending.remove(socket);
+      socket.destroy();
+      reportRejected(this.#queue, endpoints.remote, error ?? reason);
+    }
+  }
+
+  #start(
+    context: SecureContext,
+    socket: Duplex,
+    endpoints: Endpoints,
+    flow: Flow | undefined,
+  ): void {
+    const secured = this.#accept(socket, context, flow !== undefined);
     keepHalfOpen(secured);
     if (flow !== undefined) flushBeforeFinish(secured);
     this.#pending.add(secured);
+    let isPending = true;
     // The handshake failed: by junk, a wrong protocol, or the client's end.
-    const giveUp = () => {
-      if (!this.#pending.remove(secured)) return;
+    const giveUp = (error: unknown = peerLeft()) => {
+      this.#pending.remove(secured);
+      if (!isPending) return;
+      isPending = false;
       secured.destroy();
       socket.destroy();
+      reportRejected(this.#queue, endpoints.remote, error);
     };
     secured.once("error", giveUp);
-    secured.once("end", giveUp);
-    secured.once("close", giveUp);
+    secured.once("end", () => giveUp());
+    secured.once("close", () => giveUp());
     secured.once("secure", () => {
-      if (!this.#pending.remove(secured)) return;
-      const connection = toSecureConnection(secured, endpoints, flow);
+      if (!isPending) return;
+      const certificate = this.#clientAuth && peerCertificate(secured);
+      const flaw = this.#clientAuth &&
+        clientFlaw(secured, this.#clientAuth, certificate);
+      if (flaw) return giveUp(flaw);
+      isPending = false;
+      this.#pending.remove(secured);
+      const { servername } = secured as { servername?: string | false };
+      const connection = toSecureConnection(secured, endpoints, {
+        serverName: sentName(servername),
+        peerCertificate: certificate?.raw,
+      }, flow);
       if (!this.#queue.put(connection)) connection.close();
     });
   }
@@ -109,6 +170,44 @@ export class ServerHandshakes {
   clear(): void {
     this.#pending.clear();
   }
+}
+
+type ClientAuth = TlsListenOptions["clientAuth"];
+
+/** Returns why a client is refused, if it is: Node leaves that to its server. */
+function clientFlaw(
+  socket: TLSSocket,
+  clientAuth: "request" | "require",
+  certificate: PeerCertificate | undefined,
+): TlsFailure | undefined {
+  if (certificate === undefined) {
+    return clientAuth === "request"
+      ? undefined
+      : new TlsFailure("no-client-certificate");
+  }
+  const ssl = Reflect.get(socket, "ssl");
+  // It throws where a runtime has no such method, which refuses the client.
+  const verdict: string | { code: string } | null | undefined = ssl
+    .verifyError();
+  if (verdict) {
+    return clientFailure(typeof verdict === "string" ? verdict : verdict.code);
+  }
+  // A resumed session has the verdict of the first handshake.
+  const now = Date.now();
+  const isValid = now >= Date.parse(certificate.valid_from) &&
+    now <= Date.parse(certificate.valid_to);
+  return isValid ? undefined : clientFailure("CERT_HAS_EXPIRED");
+}
+
+function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
+  // An object without properties if there is none. `getPeerX509Certificate`
+  // takes the certificate away from Node 24.
+  const certificate = socket.getPeerCertificate();
+  return certificate?.raw === undefined ? undefined : certificate;
+}
+
+function peerLeft(): Error {
+  return new Error("The peer closed the connection");
 }
 
 /** A client's handshake over a socket. */
@@ -125,13 +224,15 @@ export type ClientHandshake = (
  */
 export async function clientHandshake(
   { hostname, signal }: CheckedTcpConnect,
-  { caCerts = [], serverName = hostname, alpnProtocols }: TlsConnectOptions,
+  options: TlsConnectOptions,
   hasRoots = true,
 ): Promise<ClientHandshake> {
-  const secureContext = await clientContext(caCerts, hasRoots);
-  const { connect } = await load();
+  const tls = await loadTls();
+  const secureContext = clientContext(tls, options, hasRoots);
+  const { serverName = hostname, alpnProtocols } = options;
   return async (socket, endpoints, flow) => {
-    const secured = connect({
+    let certificate: Uint8Array | undefined;
+    const secured = tls.connect({
       socket,
       secureContext,
       // The name to verify; an IP address is none to send.
@@ -139,54 +240,25 @@ export async function clientHandshake(
       ...(!isAddress(serverName) && { servername: serverName }),
       // Given, it also overrides NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
+      checkServerIdentity(name, peer) {
+        certificate = peer.raw;
+        return tls.checkServerIdentity(name, peer);
+      },
       ALPNProtocols: alpnProtocols,
       ...(flow ? {} : SOCKET_OPTIONS),
     });
     keepHalfOpen(secured);
     if (flow !== undefined) flushBeforeFinish(secured);
     try {
-      return await settled(
-        secured,
-        "secureConnect",
-        signal,
-        () => toSecureConnection(secured, endpoints, flow),
-      );
+      return await settled(secured, "secureConnect", signal, () => {
+        const names = { serverName, peerCertificate: certificate };
+        return toSecureConnection(secured, endpoints, names, flow);
+      });
     } catch (error) {
       socket.destroy();
-      if (signal?.aborted || isSocketError(error)) throw error;
-      throw tlsError(error as Error);
+      throw signal?.aborted ? error : handshakeError(error);
     }
   };
-}
-
-/** Whether an error is that of the socket, as a reset, and not of TLS. */
-function isSocketError(error: unknown): boolean {
-  return error instanceof SocketError ||
-    (error instanceof Error && "syscall" in error);
-}
-
-/** The last trust of a client: with the public roots it takes 20 ms to make. */
-let lastTrust: { key: string; context: SecureContext } | undefined;
-
-async function clientContext(
-  caCerts: string[],
-  hasRoots: boolean,
-): Promise<SecureContext> {
-  const tls = await load();
-  // From here on nothing is awaited: many that connect at once make one.
-  const key = caCerts.join("\n");
-  if (lastTrust?.key === key) return lastTrust.context;
-  // OpenSSL would skip what it cannot read.
-  for (const cert of caCerts) {
-    new tls.X509Certificate(firstIn(cert, CERTIFICATE));
-  }
-  // `ca` replaces the public roots, where ours add.
-  const roots = hasRoots ? tls.getCACertificates("default") : [];
-  const ca = [...caCerts, ...roots];
-  const trust = caCerts.length > 0 ? { ca } : {};
-  const context = tls.createSecureContext({ ...VERSIONS, ...trust });
-  lastTrust = { key, context };
-  return context;
 }
 
 /** Node takes this over from the socket below; Deno and Bun do not. */
