@@ -142,8 +142,8 @@ export interface TcpListenOptions {
    * @default false
    */
   keepAlive?: boolean;
-  /** Uses TLS. A handshake may take ten seconds. */
-  tls?: TlsListenOptions;
+  /** Uses TLS; `false` does not. A handshake may take ten seconds. */
+  tls?: TlsListenOptions | false;
   /**
    * Serves the clients of proxies, such as HAProxy with `send-proxy` or
    * `send-proxy-v2`: each connection must come from a trusted proxy and start
@@ -255,8 +255,11 @@ export interface TcpConnectOptions {
    * @default false
    */
   keepAlive?: boolean;
-  /** Uses TLS and verifies the peer; `true` is TLS without further options. */
-  tls?: true | TlsConnectOptions;
+  /**
+   * Uses TLS and verifies the peer; `true` is TLS without further options,
+   * `false` is none.
+   */
+  tls?: boolean | TlsConnectOptions;
   /**
    * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
    * effect on an open connection.

@@ -5,10 +5,12 @@ import type {
   PipeOptions,
 } from "../socket.ts";
 import type { Handle } from "./handle.ts";
+import { PIPE } from "./option_keys.ts";
+import { ownOptions, ownSignal } from "./own_options.ts";
 import { DONE } from "./send_queue.ts";
 import { SocketStream } from "./socket_stream.ts";
 import { pipeGeneric, readableOf, writableOf } from "./streams.ts";
-import { checkMaxBytes, toBytes } from "./validate.ts";
+import { checkBooleans, checkMaxBytes, toBytes } from "./validate.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -69,8 +71,15 @@ export class SocketConnection implements Connection {
   }
 
   recv(maxBytes = 65536, options?: AbortOptions): Promise<Bytes | null> {
-    return checkMaxBytes(maxBytes) ??
-      this.#stream.recv(maxBytes, options?.signal);
+    const refused = checkMaxBytes(maxBytes);
+    if (refused !== undefined) return refused;
+    if (options === undefined) return this.#stream.recv(maxBytes);
+    try {
+      return this.#stream.recv(maxBytes, ownSignal("recv", options));
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   send(data: Uint8Array | string): Promise<void> {
@@ -87,9 +96,16 @@ export class SocketConnection implements Connection {
         `Invalid destination "${destination}": expected a Connection`;
       return Promise.reject(new TypeError(message));
     }
-    return #stream in destination
-      ? this.#stream.pipeTo(destination.#stream, options)
-      : pipeGeneric(this, destination, options);
+    try {
+      const own = ownOptions("pipeTo", options ?? {}, PIPE);
+      checkBooleans(own, ["preventClose"]);
+      return #stream in destination
+        ? this.#stream.pipeTo(destination.#stream, own)
+        : pipeGeneric(this, destination, own);
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   closeWrite(): Promise<void> {

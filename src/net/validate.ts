@@ -3,11 +3,23 @@ import type {
   ConnectOptions,
   ListenOptions,
   NetAddress,
+  TcpListenOptions,
   TlsConnectOptions,
   TlsListenOptions,
+  UnixListenOptions,
 } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
 import { longestPath } from "./address.ts";
+import {
+  BIND,
+  TCP_CONNECT,
+  TCP_LISTEN,
+  TLS_CONNECT,
+  TLS_LISTEN,
+  UNIX_CONNECT,
+  UNIX_LISTEN,
+} from "./option_keys.ts";
+import { checkObject, type Keys, ownOptions } from "./own_options.ts";
 import { socketError } from "./socket_error.ts";
 
 const encoder = new TextEncoder();
@@ -15,13 +27,13 @@ const encoder = new TextEncoder();
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** Checks and completes the options of `listen`. */
-export function checkListen(options: ListenOptions): CheckedListen {
-  checkTransport(options, ["tcp", "unix"]);
+export function checkListen(given: ListenOptions): CheckedListen {
+  const options = ownListen("listen", given, TCP_LISTEN, UNIX_LISTEN);
   const backlog = options.backlog ?? 511;
   checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
   if (options.transport === "unix") {
     checkPath(options.path);
-    refuse(options, "tls", "only TCP carries it");
+    checkBooleans(options, ["removeStale"]);
     if (options.mode !== undefined) {
       checkInteger("mode", options.mode, 0, 0o777);
     }
@@ -29,52 +41,99 @@ export function checkListen(options: ListenOptions): CheckedListen {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
-  if (options.tls !== undefined) checkTlsListen(options.tls);
-  return { ...options, transport: "tcp", hostname, backlog };
+  checkBooleans(options, ["reusePort", "keepAlive"]);
+  const tls = checkTlsListen(options.tls);
+  return { ...options, transport: "tcp", hostname, backlog, tls };
+}
+
+/**
+ * Returns the own options of a call that listens; throws on a wrong transport.
+ *
+ * @param tcp The options on TCP.
+ * @param unix The options on a Unix socket.
+ */
+export function ownListen<
+  Tcp extends TcpListenOptions,
+  Unix extends UnixListenOptions,
+>(
+  call: string,
+  options: Tcp | Unix,
+  tcp: Keys<Tcp>,
+  unix: Keys<Unix>,
+): Tcp | Unix {
+  checkTransport(call, options, ["tcp", "unix"]);
+  return isUnix(options)
+    ? ownOptions(call, options, unix, (key) => onlyTcp(key, tcp))
+    : ownOptions(call, options, tcp, (key) => onlyUnix(key, unix));
 }
 
 /** Checks and completes the options of `connect`. */
-export function checkConnect(options: ConnectOptions): CheckedConnect {
-  checkTransport(options, ["tcp", "unix"]);
-  refuseProxyProtocol(options);
-  if (options.transport === "unix") {
+export function checkConnect(given: ConnectOptions): CheckedConnect {
+  checkTransport("connect", given, ["tcp", "unix"]);
+  if (isUnix(given)) {
+    const elsewhere = (key: string) => onlyTcp(key, TCP_CONNECT);
+    const options = ownOptions("connect", given, UNIX_CONNECT, elsewhere);
+    checkSignal(options.signal);
     checkPath(options.path);
-    refuse(options, "tls", "only TCP carries it");
     return options;
   }
+  const elsewhere = (key: string) => onlyUnix(key, UNIX_CONNECT);
+  const options = ownOptions("connect", given, TCP_CONNECT, elsewhere);
+  checkSignal(options.signal);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
-  const tls = options.tls === undefined
-    ? undefined
-    : checkTlsConnect(options.tls);
+  checkBooleans(options, ["keepAlive"]);
+  const tls = checkTlsConnect(options.tls);
   return { ...options, transport: "tcp", hostname, tls };
 }
 
 /** Checks the options of `bind`, and returns the address to bind. */
-export function checkBind(options: BindOptions): NetAddress<"udp"> {
-  checkTransport(options, ["udp"]);
-  refuse(options, "tls", "only TCP carries it");
-  refuseProxyProtocol(options);
+export function checkBind(given: BindOptions): NetAddress<"udp"> {
+  const options = ownBind("bind", given, BIND);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
   return { transport: "udp", hostname, port: options.port };
+}
+
+/** Returns the own options of a call that binds; throws on a wrong transport. */
+export function ownBind<Options extends BindOptions>(
+  call: string,
+  options: Options,
+  keys: Keys<Options>,
+): Options {
+  checkTransport(call, options, ["udp"]);
+  return ownOptions(
+    call,
+    options,
+    keys,
+    (key) => onlyTcp(key, TCP_LISTEN) ?? onlyUnix(key, UNIX_LISTEN),
+  );
 }
 
 /** Returns the bytes to send, text as UTF-8. */
 export function toBytes(data: Uint8Array | string): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   if (data instanceof Uint8Array) return data;
-  throw new TypeError(
-    `Cannot send ${typeof data}: expected Uint8Array or string`,
-  );
+  throw new TypeError(`Cannot send ${describe(data)}`);
+}
+
+function describe(data: unknown): string {
+  if (data instanceof ArrayBuffer) {
+    return "an ArrayBuffer: wrap it, new Uint8Array(buffer)";
+  }
+  return ArrayBuffer.isView(data)
+    ? `a ${data.constructor.name}: wrap its bytes, ` +
+      "new Uint8Array(view.buffer, view.byteOffset, view.byteLength)"
+    : `${typeof data}: expected Uint8Array or string`;
 }
 
 /** Returns the rejection of a receive with a wrong `maxBytes`. */
 export function checkMaxBytes(maxBytes: unknown): Promise<never> | undefined {
   const isNumber = typeof maxBytes === "number";
   if (isNumber && Number.isInteger(maxBytes) && maxBytes > 0) return undefined;
-  const message =
-    `Cannot receive ${maxBytes} bytes: expected an integer above 0`;
+  const message = typeof maxBytes === "object" && maxBytes !== null
+    ? "Invalid maxBytes: options come second, recv(undefined, { signal })"
+    : `Cannot receive ${maxBytes} bytes: expected an integer above 0`;
   return Promise.reject(
     isNumber ? new RangeError(message) : new TypeError(message),
   );
@@ -120,12 +179,17 @@ export function checkFunctions<Name extends string>(
   }
 }
 
-/** Throws unless the options are an object, with a signal that is one. */
-export function checkOptions(options: { signal?: AbortSignal }): void {
-  if (options === null || typeof options !== "object") {
-    throw new TypeError(`Invalid options "${options}": expected an object`);
+/** Throws unless these options, where given, are true or false. */
+export function checkBooleans<Name extends string>(
+  options: Partial<Record<Name, unknown>>,
+  names: readonly Name[],
+): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new TypeError(`Invalid ${name} "${value}": expected a boolean`);
+    }
   }
-  checkSignal(options.signal);
 }
 
 /** Throws unless the signal, where given, is one. */
@@ -154,28 +218,46 @@ export function isAddress(hostname: string): boolean {
     (hostname.includes(":") && !hostname.includes("%"));
 }
 
-function checkTransport(
-  options: { transport?: string; signal?: AbortSignal },
-  known: string[],
-): void {
-  checkOptions(options);
-  const { transport } = options;
-  if (transport !== undefined && !known.includes(transport)) {
-    const names = known.map((name) => `"${name}"`).join(" or ");
-    throw new TypeError(`Invalid transport "${transport}": expected ${names}`);
+function checkTransport(call: string, options: object, known: string[]): void {
+  checkObject(call, options);
+  const transport = transportOf(options);
+  if (transport === undefined || known.some((name) => name === transport)) {
+    return;
   }
+  const names = known.map((name) => `"${name}"`).join(" or ");
+  const tls = transport === "tls" ? ", with the option tls" : "";
+  throw new TypeError(
+    `Invalid transport "${transport}" of ${call}: expected ${names}${tls}`,
+  );
+}
+
+/** Returns the own `transport` of options, whatever they are. */
+function transportOf(options: object): unknown {
+  const isOwn = Object.hasOwn(Object(options), "transport");
+  return isOwn ? Reflect.get(options, "transport") : undefined;
+}
+
+/** Whether options ask for datagrams. */
+export function isUdp<Udp extends { transport: "udp" }>(
+  options: object | Udp,
+): options is Udp {
+  return transportOf(options) === "udp";
+}
+
+/** Whether options ask for a Unix socket. */
+export function isUnix<Unix extends { transport: "unix" }>(
+  options: object | Unix,
+): options is Unix {
+  return transportOf(options) === "unix";
 }
 
 /** Refuses an option that would silently do nothing: TLS, least of all. */
-function refuse(options: object, name: string, reason: string): void {
-  if (Reflect.get(options, name) !== undefined) {
-    throw new TypeError(`Invalid ${name}: ${reason}`);
-  }
+function onlyTcp(key: string, tcp: object): string | undefined {
+  return Object.hasOwn(tcp, key) ? "only TCP has it" : undefined;
 }
 
-function refuseProxyProtocol(options: object): void {
-  const reason = "only a listener of TCP or Unix reads its header";
-  refuse(options, "proxyProtocol", reason);
+function onlyUnix(key: string, unix: object): string | undefined {
+  return Object.hasOwn(unix, key) ? 'it needs transport: "unix"' : undefined;
 }
 
 function checkPath(path: string): void {
@@ -191,29 +273,37 @@ function checkPath(path: string): void {
   }
 }
 
-function checkTlsListen(tls: TlsListenOptions): void {
+function checkTlsListen(
+  tls: TlsListenOptions | false | undefined,
+): TlsListenOptions | undefined {
+  if (tls === undefined || tls === false) return undefined;
   if (tls === null || typeof tls !== "object") {
     throw new TypeError("Invalid tls: expected { cert, key }");
   }
-  checkPem("cert", tls.cert, "CERTIFICATE");
-  checkPem("key", tls.key, "");
-  checkAlpn(tls.alpnProtocols);
+  const options = ownOptions("tls", tls, TLS_LISTEN);
+  checkPem("cert", options.cert, "CERTIFICATE");
+  checkPem("key", options.key, "");
+  checkAlpn(options.alpnProtocols);
+  return options;
 }
 
-function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
-  if (tls === true) return {};
-  if (tls === null || typeof tls !== "object") {
+function checkTlsConnect(
+  tls: boolean | TlsConnectOptions | undefined,
+): TlsConnectOptions | undefined {
+  if (tls === undefined || tls === false) return undefined;
+  if (tls === null || (tls !== true && typeof tls !== "object")) {
     throw new TypeError("Invalid tls: expected true or options");
   }
-  const { caCerts = [], serverName } = tls;
+  const options = ownOptions("tls", tls === true ? {} : tls, TLS_CONNECT);
+  const { caCerts = [], serverName } = options;
   if (!Array.isArray(caCerts)) {
     throw new TypeError("Invalid tls.caCerts: expected an array of PEM texts");
   }
   for (const cert of caCerts) checkPem("caCerts", cert, "CERTIFICATE");
-  checkAlpn(tls.alpnProtocols);
+  checkAlpn(options.alpnProtocols);
   return serverName === undefined
-    ? tls
-    : { ...tls, serverName: checkHostname(serverName) };
+    ? options
+    : { ...options, serverName: checkHostname(serverName) };
 }
 
 /** Checks that it is the text of a PEM file; the runtimes look closer. */

@@ -1,8 +1,10 @@
+import { ownOptions } from "../net/own_options.ts";
 import { checkNumber } from "../net/validate.ts";
 import { SocketError } from "../errors.ts";
 import { DRAIN_TIME, drainConnection } from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
 import { isSocketError, log } from "./log.ts";
+import { SHUTDOWN } from "./option_keys.ts";
 import type {
   Handler,
   HandlerContext,
@@ -88,7 +90,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 
   async shutdown(options?: ShutdownOptions): Promise<void> {
-    const timeout = options?.timeout;
+    const { timeout } = ownOptions("shutdown", options ?? {}, SHUTDOWN);
     if (timeout !== undefined) checkNumber("timeout", timeout, 0);
     this.#stop.abort();
     // `finished` waits for the close, too, and rejects if it fails.

@@ -1,0 +1,72 @@
+// The options of each call: a new one in a type is a new name here.
+import type {
+  BindOptions,
+  PipeOptions,
+  ProxyProtocolOptions,
+  TcpConnectOptions,
+  TcpListenOptions,
+  TlsConnectOptions,
+  TlsListenOptions,
+  UnixConnectOptions,
+  UnixListenOptions,
+} from "../socket.ts";
+import type { Keys } from "./own_options.ts";
+
+export const TCP_LISTEN: Keys<TcpListenOptions> = {
+  transport: true,
+  hostname: true,
+  port: true,
+  backlog: true,
+  reusePort: true,
+  keepAlive: true,
+  tls: true,
+  proxyProtocol: true,
+};
+
+export const UNIX_LISTEN: Keys<UnixListenOptions> = {
+  transport: true,
+  path: true,
+  mode: true,
+  removeStale: true,
+  backlog: true,
+  proxyProtocol: true,
+};
+
+export const TCP_CONNECT: Keys<TcpConnectOptions> = {
+  transport: true,
+  hostname: true,
+  port: true,
+  keepAlive: true,
+  tls: true,
+  signal: true,
+};
+
+export const UNIX_CONNECT: Keys<UnixConnectOptions> = {
+  transport: true,
+  path: true,
+  signal: true,
+};
+
+export const BIND: Keys<BindOptions> = {
+  transport: true,
+  hostname: true,
+  port: true,
+};
+
+export const TLS_LISTEN: Keys<TlsListenOptions> = {
+  cert: true,
+  key: true,
+  alpnProtocols: true,
+};
+
+export const TLS_CONNECT: Keys<TlsConnectOptions> = {
+  caCerts: true,
+  serverName: true,
+  alpnProtocols: true,
+};
+
+export const PROXY_PROTOCOL: Keys<ProxyProtocolOptions> = {
+  trustedProxies: true,
+};
+
+export const PIPE: Keys<PipeOptions> = { signal: true, preventClose: true };
