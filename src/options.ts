@@ -32,7 +32,7 @@ export interface TlsListenOptions {
    *
    * @default []
    */
-  alpnProtocols?: string[];
+  alpnProtocols?: string[] | undefined;
 }
 
 /**
@@ -55,12 +55,12 @@ export interface TlsConnectOptions {
    *
    * @default []
    */
-  caCerts?: string[];
+  caCerts?: string[] | undefined;
   /**
    * The name or IP that the certificate must be valid for; by default the
    * `hostname` to connect to.
    */
-  serverName?: string;
+  serverName?: string | undefined;
   /**
    * The ALPN protocols to offer: names of 1 to 255 ASCII characters. The server
    * chooses one, see {@linkcode Connection.alpnProtocol}; if it knows only
@@ -68,7 +68,7 @@ export interface TlsConnectOptions {
    *
    * @default []
    */
-  alpnProtocols?: string[];
+  alpnProtocols?: string[] | undefined;
 }
 
 /**
@@ -109,7 +109,7 @@ export interface TcpListenOptions {
    *
    * @default "tcp"
    */
-  transport?: "tcp";
+  transport?: "tcp" | undefined;
   /**
    * The name or IP to bind. The default accepts only clients on this machine;
    * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address. Of
@@ -117,7 +117,7 @@ export interface TcpListenOptions {
    *
    * @default "127.0.0.1"
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
   /**
@@ -126,7 +126,7 @@ export interface TcpListenOptions {
    *
    * @default 511
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Shares the port with other listeners that set this option; the system
    * distributes the connections. `ENOTSUP` on Deno without `--unstable-net`,
@@ -134,16 +134,16 @@ export interface TcpListenOptions {
    *
    * @default false
    */
-  reusePort?: boolean;
+  reusePort?: boolean | undefined;
   /**
    * Probes idle peers at the system's interval, to notice peers that have
    * vanished.
    *
    * @default false
    */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /** Uses TLS; `false` does not. A handshake may take ten seconds. */
-  tls?: TlsListenOptions | false;
+  tls?: TlsListenOptions | false | undefined;
   /**
    * Serves the clients of proxies, such as HAProxy with `send-proxy` or
    * `send-proxy-v2`: each connection must come from a trusted proxy and start
@@ -153,7 +153,7 @@ export interface TcpListenOptions {
    * addresses, as of a health check, leaves the connection's own. `ENOTSUP`
    * together with `tls`.
    */
-  proxyProtocol?: ProxyProtocolOptions;
+  proxyProtocol?: ProxyProtocolOptions | undefined;
 }
 
 /**
@@ -197,7 +197,7 @@ export interface UnixListenOptions {
    * leaves. They are set before anybody can connect, but a moment after the
    * file is there if it is bound at the path itself.
    */
-  mode?: number;
+  mode?: number | undefined;
   /**
    * Removes a socket file that an ended server left behind: one that no process
    * has open. Without this option, for any other file, and when in doubt, the
@@ -208,14 +208,14 @@ export interface UnixListenOptions {
    *
    * @default false
    */
-  removeStale?: boolean;
+  removeStale?: boolean | undefined;
   /**
    * Connections that may wait to be accepted, at least 1. On Deno the system
    * chooses the number, whatever this option says.
    *
    * @default 511
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Serves the clients of a proxy, like {@linkcode TcpListenOptions}. Every
    * process that may connect can claim any address, so let `mode`, or the
@@ -223,7 +223,7 @@ export interface UnixListenOptions {
    *
    * @default false
    */
-  proxyProtocol?: boolean;
+  proxyProtocol?: boolean | undefined;
 }
 
 /** Options of {@linkcode listen}, for TCP or a Unix domain socket. */
@@ -238,14 +238,14 @@ export interface TcpConnectOptions {
    *
    * @default "tcp"
    */
-  transport?: "tcp";
+  transport?: "tcp" | undefined;
   /**
    * The name or IP to connect to. The addresses of a name are tried one after
    * the other, the next as soon as one fails or is silent for 250 ms (RFC 8305).
    *
    * @default "127.0.0.1"
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 1 to 65535. */
   port: number;
   /**
@@ -254,17 +254,24 @@ export interface TcpConnectOptions {
    *
    * @default false
    */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /**
    * Uses TLS and verifies the peer; `true` is TLS without further options,
    * `false` is none.
    */
-  tls?: boolean | TlsConnectOptions;
+  tls?: boolean | TlsConnectOptions | undefined;
+  /**
+   * Milliseconds for the attempt, the search for the name and the TLS handshake
+   * included: above 0. `connect` then rejects with `ETIMEDOUT`.
+   *
+   * @default Infinity
+   */
+  timeout?: number | undefined;
   /**
    * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
    * effect on an open connection.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -292,14 +299,23 @@ export interface UnixConnectOptions {
   /** The socket file of the server, its path at most 107 bytes. */
   path: string;
   /**
+   * Milliseconds for the attempt, the search for the name and the TLS handshake
+   * included: above 0. `connect` then rejects with `ETIMEDOUT`.
+   *
+   * @default Infinity
+   */
+  timeout?: number | undefined;
+  /**
    * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
    * effect on an open connection.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@linkcode connect}, for TCP or a Unix domain socket. */
-export type ConnectOptions = TcpConnectOptions | UnixConnectOptions;
+export type ConnectOptions<
+  Transport extends "tcp" | "unix" = "tcp" | "unix",
+> = { tcp: TcpConnectOptions; unix: UnixConnectOptions }[Transport];
 
 /** Options of {@linkcode bind}. */
 export interface BindOptions {
@@ -308,7 +324,7 @@ export interface BindOptions {
    *
    * @default "udp"
    */
-  transport?: "udp";
+  transport?: "udp" | undefined;
   /**
    * The name or IP to bind. The default receives only from this machine;
    * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address. Of
@@ -316,7 +332,7 @@ export interface BindOptions {
    *
    * @default "127.0.0.1"
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
 }

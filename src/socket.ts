@@ -11,7 +11,7 @@ export * from "./options.ts";
  */
 export interface AbortOptions {
   /** Aborts the wait: the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@linkcode Connection.pipeTo}. */
@@ -22,7 +22,7 @@ export interface PipeOptions extends AbortOptions {
    *
    * @default false
    */
-  preventClose?: boolean;
+  preventClose?: boolean | undefined;
 }
 
 /**
@@ -52,8 +52,8 @@ export interface PipeOptions extends AbortOptions {
  * await serving;
  * ```
  */
-export interface Listener<A extends Address = Address>
-  extends AsyncDisposable, AsyncIterable<Connection> {
+export interface Listener<A extends Address = Address, Peer extends Address = A>
+  extends AsyncDisposable, AsyncIterable<Connection<Peer>> {
   /**
    * The bound address; its port is the real one, even if 0 was asked for. For a
    * Unix socket, the path as given in the options.
@@ -67,7 +67,7 @@ export interface Listener<A extends Address = Address>
    *
    * @param options A signal to abort the wait.
    */
-  accept(options?: AbortOptions): Promise<Connection>;
+  accept(options?: AbortOptions): Promise<Connection<Peer>>;
   /**
    * Stops listening: pending `accept` calls reject with `EBADF`, connections in
    * the queue are closed, accepted ones stay open. Resolves when the address
@@ -98,17 +98,18 @@ export interface Listener<A extends Address = Address>
  * }
  * ```
  */
-export interface Connection extends AsyncDisposable {
+export interface Connection<A extends Address = Address>
+  extends AsyncDisposable {
   /**
    * The local address; with `proxyProtocol`, the address that the client
    * connected to. Available after the close, too.
    */
-  readonly localAddr: Address;
+  readonly localAddr: A;
   /**
    * The peer's address; with `proxyProtocol`, the client's. Available after the
    * close, too.
    */
-  readonly remoteAddr: Address;
+  readonly remoteAddr: A;
   /** The protocol negotiated by ALPN, if any. */
   readonly alpnProtocol: string | undefined;
   /** Bytes returned by `recv`, `pipeTo` and `readable` so far. */

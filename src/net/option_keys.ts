@@ -38,12 +38,14 @@ export const TCP_CONNECT: Keys<TcpConnectOptions> = {
   port: true,
   keepAlive: true,
   tls: true,
+  timeout: true,
   signal: true,
 };
 
 export const UNIX_CONNECT: Keys<UnixConnectOptions> = {
   transport: true,
   path: true,
+  timeout: true,
   signal: true,
 };
 

@@ -6,6 +6,7 @@ import type {
   TcpListenOptions,
   TlsConnectOptions,
   TlsListenOptions,
+  UnixConnectOptions,
   UnixListenOptions,
 } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
@@ -73,13 +74,13 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
   if (isUnix(given)) {
     const elsewhere = (key: string) => onlyTcp(key, TCP_CONNECT);
     const options = ownOptions("connect", given, UNIX_CONNECT, elsewhere);
-    checkSignal(options.signal);
+    checkWait(options);
     checkPath(options.path);
     return options;
   }
   const elsewhere = (key: string) => onlyUnix(key, UNIX_CONNECT);
   const options = ownOptions("connect", given, TCP_CONNECT, elsewhere);
-  checkSignal(options.signal);
+  checkWait(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
   checkBooleans(options, ["keepAlive"]);
@@ -216,6 +217,18 @@ export function checkHostname(hostname: string = "127.0.0.1"): string {
 export function isAddress(hostname: string): boolean {
   return IPV4.test(hostname) ||
     (hostname.includes(":") && !hostname.includes("%"));
+}
+
+/** Checks what limits the wait of a call. */
+function checkWait(
+  { signal, timeout }: Pick<UnixConnectOptions, "signal" | "timeout">,
+): void {
+  checkSignal(signal);
+  if (timeout === undefined) return;
+  checkNumber("timeout", timeout, 0);
+  if (timeout === 0) {
+    throw new RangeError("Invalid timeout 0: expected milliseconds above 0");
+  }
 }
 
 function checkTransport(call: string, options: object, known: string[]): void {

@@ -50,7 +50,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Resolves when the loop has ended and the last connection is closed. */
   readonly finished: Promise<void>;
   /** The source of connections; the shutdown closes it. */
-  readonly #listener: Listener<A>;
+  readonly #listener: Listener<A, Address>;
   /** The caller's options: the filter and the callbacks are read from here. */
   readonly #options: ServerOptions;
   /** The function that serves each connection. */
@@ -78,7 +78,11 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Resolved when a connection is removed, and by the shutdown. */
   #slotFreed = Promise.withResolvers<void>();
 
-  constructor(listener: Listener<A>, options: ServerOptions, handler: Handler) {
+  constructor(
+    listener: Listener<A, Address>,
+    options: ServerOptions,
+    handler: Handler,
+  ) {
     this.addr = listener.addr;
     this.#listener = listener;
     this.#options = options;

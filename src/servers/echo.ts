@@ -79,7 +79,7 @@ export type ServeEchoOptions<
 export async function serveEcho<
   Transport extends "tcp" | "unix" | "udp" = "tcp",
 >(
-  options: ServeEchoOptions<Transport> & { transport?: Transport },
+  options: ServeEchoOptions<Transport> & { transport?: Transport | undefined },
 ): Promise<ServerOf<Transport>> {
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeEchoOptions = options;

@@ -45,13 +45,15 @@ export interface GreetingOptions {
    *
    * @default "connect"
    */
-  when?: "connect" | "message";
+  when?: "connect" | "message" | undefined;
   /**
    * Called with the peer's bytes as they arrive, until it ends its side. The
    * handler waits for it; when it throws, the connection is closed. Without it,
    * the connection ends after the greeting.
    */
-  onMessage?: (data: Uint8Array, conn: Connection) => void | Promise<void>;
+  onMessage?:
+    | ((data: Uint8Array, conn: Connection) => void | Promise<void>)
+    | undefined;
 }
 
 const GREETING: Keys<GreetingOptions> = { when: true, onMessage: true };
@@ -160,12 +162,11 @@ export type ServeGreetingOptions<
     /** The greeting; a function receives the sender and the datagram. */
     message: Greeting<NetAddress<"udp">>;
     /** Called with each datagram; the reply waits for it. */
-    onMessage?: (
-      data: Uint8Array,
-      from: NetAddress<"udp">,
-    ) => void | Promise<void>;
+    onMessage?:
+      | ((data: Uint8Array, from: NetAddress<"udp">) => void | Promise<void>)
+      | undefined;
     /** Has no effect: each datagram is a message, and the greeting its reply. */
-    when?: "connect" | "message";
+    when?: "connect" | "message" | undefined;
   };
 }[Transport];
 
@@ -205,7 +206,9 @@ export type ServeGreetingOptions<
 export async function serveGreeting<
   Transport extends "tcp" | "unix" | "udp" = "tcp",
 >(
-  options: ServeGreetingOptions<Transport> & { transport?: Transport },
+  options: ServeGreetingOptions<Transport> & {
+    transport?: Transport | undefined;
+  },
 ): Promise<ServerOf<Transport>> {
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeGreetingOptions = options;

@@ -12,6 +12,7 @@ import { TCP_SERVER, UNIX_SERVER } from "./option_keys.ts";
 import { listen } from "../open.ts";
 import type { Handler, Server, ServerOptions } from "./server.ts";
 import type {
+  Address,
   AddressOf,
   Listener,
   ListenOptions,
@@ -63,7 +64,9 @@ import type {
  * ```
  */
 export async function serve<Transport extends "tcp" | "unix" = "tcp">(
-  options: ListenOptions<Transport> & ServerOptions & { transport?: Transport },
+  options: ListenOptions<Transport> & ServerOptions & {
+    transport?: Transport | undefined;
+  },
   handler: Handler,
 ): Promise<Server<AddressOf<Transport>>> {
   // The compiler narrows a union by `transport`, but not a generic type.
@@ -77,7 +80,10 @@ export async function serve<Transport extends "tcp" | "unix" = "tcp">(
   const where = isUnix(own)
     ? pickOptions<UnixListenOptions>(own, UNIX_LISTEN)
     : pickOptions<TcpListenOptions>(own, TCP_LISTEN);
-  const listener = await listen(where) as Listener<AddressOf<Transport>>;
+  const listener = await listen(where) as Listener<
+    AddressOf<Transport>,
+    Address
+  >;
   const server = new StreamServer(listener, own, handler);
   try {
     own.signal?.throwIfAborted();
