@@ -190,6 +190,11 @@ export interface UnixListenOptions {
    * removes any file that is there at `close()`, another server's, too: where
    * Deno's permissions name the path alone, on a file system without hard
    * links, and in a folder whose path leaves no room for six more bytes.
+   *
+   * On Linux, a path that begins with `"\0"` is an abstract name: without a
+   * file, and open to every process of the machine, so `mode` and `removeStale`
+   * are a `TypeError`. Deno needs `--allow-net` for it, without a list. On
+   * other systems it is `ENOTSUP`.
    */
   path: string;
   /**
@@ -296,7 +301,10 @@ export interface TcpConnectOptions {
 export interface UnixConnectOptions {
   /** The transport. */
   transport: "unix";
-  /** The socket file of the server, its path at most 107 bytes. */
+  /**
+   * The socket file of the server, its path at most 107 bytes; on Linux, an
+   * abstract name if it begins with `"\0"`.
+   */
   path: string;
   /**
    * Milliseconds for the attempt, the search for the name and the TLS handshake

@@ -1,16 +1,17 @@
-import type {
-  BindOptions,
-  ConnectOptions,
-  ListenOptions,
-  NetAddress,
-  TcpListenOptions,
-  TlsConnectOptions,
-  TlsListenOptions,
-  UnixConnectOptions,
-  UnixListenOptions,
+import {
+  type BindOptions,
+  type ConnectOptions,
+  formatAddress,
+  type ListenOptions,
+  type NetAddress,
+  type TcpListenOptions,
+  type TlsConnectOptions,
+  type TlsListenOptions,
+  type UnixConnectOptions,
+  type UnixListenOptions,
 } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
-import { longestPath } from "./address.ts";
+import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
   TCP_CONNECT,
@@ -34,6 +35,7 @@ export function checkListen(given: ListenOptions): CheckedListen {
   checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
   if (options.transport === "unix") {
     checkPath(options.path);
+    if (isAbstract(options.path)) refuseFileOptions(options);
     checkBooleans(options, ["removeStale"]);
     if (options.mode !== undefined) {
       checkInteger("mode", options.mode, 0, 0o777);
@@ -274,15 +276,41 @@ function onlyUnix(key: string, unix: object): string | undefined {
 }
 
 function checkPath(path: string): void {
-  if (typeof path !== "string" || path === "" || path.includes("\0")) {
-    throw new TypeError(`Invalid path "${path}": expected a file name`);
+  const name = typeof path === "string" && isAbstract(path)
+    ? path.slice(1)
+    : path;
+  if (typeof name !== "string" || name === "" || name.includes("\0")) {
+    throw new TypeError(
+      `Invalid path ${JSON.stringify(path)}: expected a file name`,
+    );
+  }
+  if (path.startsWith("@")) {
+    throw new TypeError(
+      `Invalid path "${path}": an abstract name begins with "\\0", ` +
+        `"\\0${path.slice(1)}"; a file is "./${path}"`,
+    );
+  }
+  if (name !== path && !isLinux()) {
+    const remedy = "only Linux has abstract names, use the path of a file";
+    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    throw socketError("ENOTSUP", call, undefined, remedy);
   }
   // Bun binds longer ones that few can reach.
   const max = longestPath();
   if (encoder.encode(path).length > max) {
     const remedy =
       `the path is too long for a socket, at most ${max} bytes fit`;
-    throw socketError("EINVAL", `Cannot use ${path}`, undefined, remedy);
+    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    throw socketError("EINVAL", call, undefined, remedy);
+  }
+}
+
+/** Refuses what would silently do nothing for a name without a file. */
+function refuseFileOptions(options: UnixListenOptions): void {
+  for (const name of ["mode", "removeStale"] as const) {
+    if (options[name] !== undefined) {
+      throw new TypeError(`Invalid ${name}: an abstract name has no file`);
+    }
   }
 }
 
