@@ -20,7 +20,8 @@ export interface UnixAddress {
   /** The transport. */
   transport: "unix";
   /**
-   * The path of the socket file. Empty for a peer without one, which most
+   * The path of the socket file; that of an abstract name begins with a NUL.
+   * Empty for a peer without one, which most
    * clients are; on Bun, empty for every client.
    */
   path: string;

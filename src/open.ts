@@ -19,6 +19,7 @@ import { SocketListener } from "./net/socket_listener.ts";
 import { checkBind, checkConnect, checkListen } from "./net/validate.ts";
 import { WaitQueue } from "./net/wait_queue.ts";
 import {
+  type Address,
   type AddressOf,
   type BindOptions,
   type Connection,
@@ -27,10 +28,14 @@ import {
   formatAddress,
   type Listener,
   type ListenOptions,
+  type ProxyProtocolOptions,
 } from "./socket.ts";
 
 /** The runtimes; a new one is a folder in `adapters/` and a name here. */
 const adapters: readonly Adapter[] = [deno, bun, node];
+
+/** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 const current = adapters.find(({ isCurrent }) => isCurrent);
 const calls = openOn(current);
@@ -43,6 +48,19 @@ export function canListInterfaces(): boolean {
   return current?.canListInterfaces?.() ?? true;
 }
 
+/**
+ * Listens behind a proxy. With `proxyProtocol` the addresses of a
+ * connection are those in its header, of whatever transport.
+ *
+ * @param options The address, by default TCP on 127.0.0.1.
+ * @returns The listener, bound and ready for clients.
+ */
+export function listen<Transport extends "tcp" | "unix" = "tcp">(
+  options: ListenOptions<Transport> & {
+    transport?: Transport | undefined;
+    proxyProtocol: ProxyProtocolOptions | true;
+  },
+): Promise<Listener<AddressOf<Transport>, Address>>;
 /**
  * Listens for connections, over TCP, TLS or a Unix socket.
  *
@@ -68,16 +86,18 @@ export function canListInterfaces(): boolean {
  * console.log((await client.recv())?.length);
  * ```
  */
-export async function listen<Transport extends "tcp" | "unix" = "tcp">(
-  options: ListenOptions<Transport> & { transport?: Transport },
-): Promise<Listener<AddressOf<Transport>>> {
-  return await calls.listen(options) as Listener<AddressOf<Transport>>;
+export function listen<Transport extends "tcp" | "unix" = "tcp">(
+  options: ListenOptions<Transport> & { transport?: Transport | undefined },
+): Promise<Listener<AddressOf<Transport>>>;
+export function listen(options: ListenOptions): Promise<Listener> {
+  return calls.listen(options);
 }
 
 /**
- * Connects to a server, over TCP, TLS or a Unix socket. Without a `signal` it
- * waits as long as the system does, minutes for a machine that does not answer,
- * and without end for a peer that is silent in its TLS handshake.
+ * Connects to a server, over TCP, TLS or a Unix socket. Without a `timeout` or
+ * a `signal` it waits as long as the system does, minutes for a machine that
+ * does not answer, and without end for a peer that is silent in its TLS
+ * handshake.
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, with
  * `signal.reason` when aborted, otherwise with `SocketError`: `ECONNREFUSED`,
@@ -96,12 +116,15 @@ export async function listen<Transport extends "tcp" | "unix" = "tcp">(
  * await using server = await serveEcho({ port: 0 });
  * await using conn = await connect({
  *   port: server.addr.port,
- *   signal: AbortSignal.timeout(5000),
+ *   timeout: 5000, // milliseconds
  * });
  * await conn.send("hello");
  * console.log(new TextDecoder().decode(await conn.recv() ?? undefined));
  * ```
  */
+export function connect<Transport extends "tcp" | "unix" = "tcp">(
+  options: ConnectOptions<Transport> & { transport?: Transport | undefined },
+): Promise<Connection<AddressOf<Transport>>>;
 export function connect(options: ConnectOptions): Promise<Connection> {
   return calls.connect(options);
 }
@@ -160,16 +183,17 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
 
     async connect(options) {
       const checked = checkConnect(options);
-      const { signal } = checked;
-      signal?.throwIfAborted();
+      checked.signal?.throwIfAborted();
       const call = `Cannot connect to ${formatAddress(checked)}`;
-      const opening = attempt(
-        adapter,
-        call,
-        (runtime) => runtime.connect(checked),
-        fallbackCode(checked),
-      );
-      return await (signal ? closeIfAborted(opening, signal) : opening);
+      return await withDeadline(checked, call, (signal) => {
+        const opening = attempt(
+          adapter,
+          call,
+          (runtime) => runtime.connect({ ...checked, signal }),
+          fallbackCode(checked),
+        );
+        return signal ? closeIfAborted(opening, signal) : opening;
+      });
     },
 
     async bind(options) {
@@ -213,6 +237,26 @@ function fallbackCode(
 
 function acceptQueue({ backlog }: CheckedListen): WaitQueue<SocketConnection> {
   return new WaitQueue(backlog);
+}
+
+/** Opens with a signal that aborts after the `timeout` as well, if there is one. */
+async function withDeadline<T>(
+  { timeout = Infinity, signal }: CheckedConnect,
+  call: string,
+  open: (signal?: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (timeout > LONGEST_TIMER) return await open(signal);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    const reason = `no connection after ${timeout} ms`;
+    deadline.abort(socketError("ETIMEDOUT", call, undefined, reason));
+  }, timeout);
+  const signals = signal ? [signal, deadline.signal] : [deadline.signal];
+  try {
+    return await open(AbortSignal.any(signals));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Rejects at once on abort; not every runtime can, so a late socket is closed. */

@@ -32,27 +32,29 @@ export interface TlsListenOptions {
    *
    * @default []
    */
-  alpnProtocols?: string[];
+  alpnProtocols?: string[] | undefined;
   /**
    * Asks the clients for a certificate, of an authority in `caCerts`. With
    * `"require"` no client is accepted without one, with `"request"` one without
    * any is; a certificate that cannot be verified is rejected by both.
    */
-  clientAuth?: "request" | "require";
+  clientAuth?: "request" | "require" | undefined;
   /**
    * The authorities of the clients' certificates, PEM: these and no others are
    * trusted. For `clientAuth` only.
    */
-  caCerts?: string[];
+  caCerts?: string[] | undefined;
   /**
    * Returns the certificate for the name that a client asks for, or undefined
    * for `cert` and `key`. It is called in each handshake with a name, so it can
    * also renew a certificate. One that throws, rejects or takes ten seconds
    * fails that handshake alone.
    */
-  sni?: (
-    serverName: string,
-  ) => TlsIdentity | undefined | Promise<TlsIdentity | undefined>;
+  sni?:
+    | ((
+      serverName: string,
+    ) => TlsIdentity | undefined | Promise<TlsIdentity | undefined>)
+    | undefined;
 }
 
 /**
@@ -96,12 +98,12 @@ export interface TlsConnectOptions {
    *
    * @default []
    */
-  caCerts?: string[];
+  caCerts?: string[] | undefined;
   /**
    * The name or IP that the certificate must be valid for; by default the
    * `hostname` to connect to.
    */
-  serverName?: string;
+  serverName?: string | undefined;
   /**
    * The ALPN protocols to offer: names of 1 to 255 ASCII characters. The server
    * chooses one, see {@linkcode TlsInfo.alpnProtocol}; if it knows only
@@ -109,11 +111,11 @@ export interface TlsConnectOptions {
    *
    * @default []
    */
-  alpnProtocols?: string[];
+  alpnProtocols?: string[] | undefined;
   /** The certificate chain of this client, PEM, for a server that asks for it. */
-  cert?: string;
+  cert?: string | undefined;
   /** The private key of `cert`, PEM. */
-  key?: string;
+  key?: string | undefined;
 }
 
 /**
@@ -154,7 +156,7 @@ export interface TcpListenOptions {
    *
    * @default "tcp"
    */
-  transport?: "tcp";
+  transport?: "tcp" | undefined;
   /**
    * The name or IP to bind. The default accepts only clients on this machine;
    * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address. Of
@@ -162,7 +164,7 @@ export interface TcpListenOptions {
    *
    * @default "127.0.0.1"
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
   /**
@@ -171,7 +173,7 @@ export interface TcpListenOptions {
    *
    * @default 511
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Shares the port with other listeners that set this option; the system
    * distributes the connections. `ENOTSUP` on Deno without `--unstable-net`,
@@ -179,16 +181,16 @@ export interface TcpListenOptions {
    *
    * @default false
    */
-  reusePort?: boolean;
+  reusePort?: boolean | undefined;
   /**
    * Probes idle peers at the system's interval, to notice peers that have
    * vanished.
    *
    * @default false
    */
-  keepAlive?: boolean;
-  /** Uses TLS. A handshake may take ten seconds. */
-  tls?: TlsListenOptions;
+  keepAlive?: boolean | undefined;
+  /** Uses TLS; `false` does not. A handshake may take ten seconds. */
+  tls?: TlsListenOptions | false | undefined;
   /**
    * Serves the clients of proxies, such as HAProxy with `send-proxy` or
    * `send-proxy-v2`: each connection must come from a trusted proxy and start
@@ -198,7 +200,7 @@ export interface TcpListenOptions {
    * addresses, as of a health check, leaves the connection's own. `ENOTSUP`
    * together with `tls`.
    */
-  proxyProtocol?: ProxyProtocolOptions;
+  proxyProtocol?: ProxyProtocolOptions | undefined;
 }
 
 /**
@@ -235,6 +237,11 @@ export interface UnixListenOptions {
    * removes any file that is there at `close()`, another server's, too: where
    * Deno's permissions name the path alone, on a file system without hard
    * links, and in a folder whose path leaves no room for six more bytes.
+   *
+   * On Linux, a path that begins with `"\0"` is an abstract name: without a
+   * file, and open to every process of the machine, so `mode` and `removeStale`
+   * are a `TypeError`. Deno needs `--allow-net` for it, without a list. On
+   * other systems it is `ENOTSUP`.
    */
   path: string;
   /**
@@ -242,7 +249,7 @@ export interface UnixListenOptions {
    * leaves. They are set before anybody can connect, but a moment after the
    * file is there if it is bound at the path itself.
    */
-  mode?: number;
+  mode?: number | undefined;
   /**
    * Removes a socket file that an ended server left behind: one that no process
    * has open. Without this option, for any other file, and when in doubt, the
@@ -253,14 +260,14 @@ export interface UnixListenOptions {
    *
    * @default false
    */
-  removeStale?: boolean;
+  removeStale?: boolean | undefined;
   /**
    * Connections that may wait to be accepted, at least 1. On Deno the system
    * chooses the number, whatever this option says.
    *
    * @default 511
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Serves the clients of a proxy, like {@linkcode TcpListenOptions}. Every
    * process that may connect can claim any address, so let `mode`, or the
@@ -268,7 +275,7 @@ export interface UnixListenOptions {
    *
    * @default false
    */
-  proxyProtocol?: boolean;
+  proxyProtocol?: boolean | undefined;
 }
 
 /** Options of {@linkcode listen}, for TCP or a Unix domain socket. */
@@ -283,14 +290,14 @@ export interface TcpConnectOptions {
    *
    * @default "tcp"
    */
-  transport?: "tcp";
+  transport?: "tcp" | undefined;
   /**
    * The name or IP to connect to. The addresses of a name are tried one after
    * the other, the next as soon as one fails or is silent for 250 ms (RFC 8305).
    *
    * @default "127.0.0.1"
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 1 to 65535. */
   port: number;
   /**
@@ -299,14 +306,24 @@ export interface TcpConnectOptions {
    *
    * @default false
    */
-  keepAlive?: boolean;
-  /** Uses TLS and verifies the peer; `true` is TLS without further options. */
-  tls?: true | TlsConnectOptions;
+  keepAlive?: boolean | undefined;
+  /**
+   * Uses TLS and verifies the peer; `true` is TLS without further options,
+   * `false` is none.
+   */
+  tls?: boolean | TlsConnectOptions | undefined;
+  /**
+   * Milliseconds for the attempt, the search for the name and the TLS handshake
+   * included: above 0. `connect` then rejects with `ETIMEDOUT`.
+   *
+   * @default Infinity
+   */
+  timeout?: number | undefined;
   /**
    * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
    * effect on an open connection.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -331,17 +348,29 @@ export interface TcpConnectOptions {
 export interface UnixConnectOptions {
   /** The transport. */
   transport: "unix";
-  /** The socket file of the server, its path at most 107 bytes. */
+  /**
+   * The socket file of the server, its path at most 107 bytes; on Linux, an
+   * abstract name if it begins with `"\0"`.
+   */
   path: string;
+  /**
+   * Milliseconds for the attempt, the search for the name and the TLS handshake
+   * included: above 0. `connect` then rejects with `ETIMEDOUT`.
+   *
+   * @default Infinity
+   */
+  timeout?: number | undefined;
   /**
    * Aborts the attempt: `connect` then rejects with `signal.reason`. It has no
    * effect on an open connection.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@linkcode connect}, for TCP or a Unix domain socket. */
-export type ConnectOptions = TcpConnectOptions | UnixConnectOptions;
+export type ConnectOptions<
+  Transport extends "tcp" | "unix" = "tcp" | "unix",
+> = { tcp: TcpConnectOptions; unix: UnixConnectOptions }[Transport];
 
 /** Options of {@linkcode bind}. */
 export interface BindOptions {
@@ -350,7 +379,7 @@ export interface BindOptions {
    *
    * @default "udp"
    */
-  transport?: "udp";
+  transport?: "udp" | undefined;
   /**
    * The name or IP to bind. The default receives only from this machine;
    * `"0.0.0.0"` is every IPv4 address of the machine, `"::"` every address. Of
@@ -358,7 +387,7 @@ export interface BindOptions {
    *
    * @default "127.0.0.1"
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
 }

@@ -11,7 +11,7 @@ export * from "./options.ts";
  */
 export interface AbortOptions {
   /** Aborts the wait: the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What {@linkcode Connection.send} takes; text goes out as UTF-8. */
@@ -25,7 +25,7 @@ export interface FrameOptions extends AbortOptions {
    *
    * @default 65536
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 /** Options of {@linkcode Connection.pipeTo}. */
@@ -36,7 +36,7 @@ export interface PipeOptions extends AbortOptions {
    *
    * @default false
    */
-  preventClose?: boolean;
+  preventClose?: boolean | undefined;
 }
 
 /**
@@ -66,8 +66,8 @@ export interface PipeOptions extends AbortOptions {
  * await serving;
  * ```
  */
-export interface Listener<A extends Address = Address>
-  extends AsyncDisposable, AsyncIterable<Connection> {
+export interface Listener<A extends Address = Address, Peer extends Address = A>
+  extends AsyncDisposable, AsyncIterable<Connection<Peer>> {
   /**
    * The bound address; its port is the real one, even if 0 was asked for. For a
    * Unix socket, the path as given in the options.
@@ -81,7 +81,7 @@ export interface Listener<A extends Address = Address>
    *
    * @param options A signal to abort the wait.
    */
-  accept(options?: AbortOptions): Promise<Connection>;
+  accept(options?: AbortOptions): Promise<Connection<Peer>>;
   /**
    * Stops listening: pending `accept` calls reject with `EBADF`, connections in
    * the queue are closed, accepted ones stay open. Resolves when the address
@@ -147,18 +147,18 @@ export interface TlsInfo {
  * }
  * ```
  */
-export interface Connection
+export interface Connection<A extends Address = Address>
   extends AsyncDisposable, AsyncIterable<Uint8Array<ArrayBuffer>> {
   /**
    * The local address; with `proxyProtocol`, the address that the client
    * connected to. Available after the close, too.
    */
-  readonly localAddr: Address;
+  readonly localAddr: A;
   /**
    * The peer's address; with `proxyProtocol`, the client's. Available after the
    * close, too.
    */
-  readonly remoteAddr: Address;
+  readonly remoteAddr: A;
   /** What TLS has negotiated; available after the close, too. */
   readonly tls: TlsInfo | undefined;
   /** Bytes returned by `recv`, `pipeTo` and `readable` so far. */

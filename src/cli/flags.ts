@@ -75,6 +75,11 @@ export function checkFlags(flags: { udp: boolean; unix?: string }): void {
   }
 }
 
+/** Converts what `unix:` or `--unix` names: `@name` is an abstract name. */
+export function toUnixPath(text: string): string {
+  return text.replace(/^@/, "\0");
+}
+
 /** Parses the value of a flag as a number. */
 export function toNumber(flag: string, text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
@@ -99,7 +104,8 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
   };
   if (unix !== undefined) {
     const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);
-    return { transport: "unix", path: unix, proxyProtocol, ...limits };
+    const path = toUnixPath(unix);
+    return { transport: "unix", path, proxyProtocol, ...limits };
   }
   const proxyProtocol = proxies === undefined
     ? undefined

@@ -4,7 +4,8 @@ const server = (port: number) =>
       --hostname HOST               name or IP to listen on [127.0.0.1]
       --port PORT                   port, 0 to have one chosen [${port}]
       --udp                         datagrams instead of connections
-      --unix PATH                   a Unix socket instead of a port
+      --unix PATH                   a Unix socket instead of a port; on Linux
+                                    @NAME is an abstract one, without a file
       --cert FILE --key FILE        speak TLS, with this certificate (PEM)
       --proxy-protocol IP[/N],...   serve the clients of these proxies (PROXY
                                     header); with --unix say "unix"
@@ -83,8 +84,8 @@ Examples:
   ping: `Usage: parley ping TARGET [FLAGS]
 
 Sends numbered messages to an echo server, and checks every byte that comes
-back. TARGET is HOST:PORT, [IPV6]:PORT or unix:PATH. Streams use one connection,
-which must end when we do. Flags and units are those of ping(8).
+back. TARGET is HOST:PORT, [IPV6]:PORT, unix:PATH or unix:@NAME. Streams use one
+connection, which must end when we do. Flags and units are those of ping(8).
 
   -c, --count N           messages to send [until Ctrl+C]
   -i, --interval SECONDS  from one to the next [1]; 0: when the reply came

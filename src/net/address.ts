@@ -25,9 +25,18 @@ export function tcpAddress(hostname: string, port: number): NetAddress<"tcp"> {
   return { transport: "tcp", hostname, port };
 }
 
+/** Whether a Unix path is an abstract name of Linux, without a file. */
+export function isAbstract(path: string): boolean {
+  return path.startsWith("\0");
+}
+
 /** The bytes that a Unix address has room for: fewer on macOS than on Linux. */
 export function longestPath(): number {
+  return isLinux() ? 107 : 103;
+}
+
+export function isLinux(): boolean {
   // Looked up here, for Deno makes this object when it is first asked for.
   const { process } = globalThis as { process?: { platform: string } };
-  return process?.platform === "linux" ? 107 : 103;
+  return process?.platform === "linux";
 }

@@ -2,6 +2,7 @@ import type {
   TcpConnectOptions,
   TcpListenOptions,
   TlsConnectOptions,
+  TlsListenOptions,
   UnixConnectOptions,
   UnixListenOptions,
 } from "../socket.ts";
@@ -10,10 +11,9 @@ import type {
 type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
 
 /** Checked and complete {@linkcode TcpListenOptions}. */
-export type CheckedTcpListen = Filled<
-  TcpListenOptions,
-  "transport" | "hostname" | "backlog"
->;
+export type CheckedTcpListen =
+  & Filled<TcpListenOptions, "transport" | "hostname" | "backlog">
+  & { tls?: TlsListenOptions };
 
 /** Checked and complete {@linkcode UnixListenOptions}. */
 export type CheckedUnixListen = Filled<UnixListenOptions, "backlog">;

@@ -6,11 +6,15 @@ import {
 } from "../socket.ts";
 import type { DatagramHandle } from "./adapter.ts";
 import type { Datagram, DatagramQueue } from "./datagram_queue.ts";
+import { type Keys, ownOptions, ownSignal } from "./own_options.ts";
 import { socketError, toSocketError } from "./socket_error.ts";
-import { checkHostname, checkInteger, isAddress, toBytes } from "./validate.ts";
+import { checkHostname, isAddress } from "./hostname.ts";
+import { checkInteger, toBytes } from "./validate.ts";
 
 /** The most that IPv4 carries; IPv6 would take 20 bytes more. */
 const MAX_BYTES = 65507;
+/** The keys of a destination, which may be an address. */
+const TO: Keys<NetAddress> = { transport: true, hostname: true, port: true };
 /** Shared by every send that the runtime takes at once. */
 const DONE = Promise.resolve();
 
@@ -36,7 +40,12 @@ export class UdpSocket implements DatagramSocket {
   }
 
   recvFrom(options?: AbortOptions): Promise<Datagram> {
-    return this.#queue.waiting.take(options?.signal);
+    try {
+      return this.#queue.waiting.take(ownSignal("recvFrom", options));
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   sendTo(
@@ -50,9 +59,11 @@ export class UdpSocket implements DatagramSocket {
         throw socketError("EMSGSIZE", `Cannot send ${bytes.length} bytes`);
       }
       checkInteger("port", port, 1, 65535);
-      const checked = hostname === this.#checkedAddress
+      const isChecked = hostname !== undefined &&
+        hostname === this.#checkedAddress;
+      const checked = isChecked
         ? hostname
-        : this.#checkHostname(hostname, port);
+        : this.#checkHostname(ownOptions("sendTo", to, TO).hostname, port);
       return this.#send(bytes, checked, port) ?? DONE;
     } catch (error) {
       return Promise.reject(error);
@@ -115,7 +126,8 @@ export class UdpSocket implements DatagramSocket {
 
   /** Returns a name, or an address of our family, without brackets. */
   #checkHostname(hostname: string, port: number): string {
-    const to = checkHostname(hostname);
+    // Without one it is no destination, whereas sockets have a default.
+    const to = checkHostname(hostname ?? "");
     const own = this.addr.hostname;
     const [isPlain, isIpv6] = [isAddress(to), to.includes(":")];
     // An IPv6 socket on all addresses speaks IPv4 as well.

@@ -9,12 +9,16 @@ import type {
 } from "../socket.ts";
 import { Delimited, exactly } from "./frame.ts";
 import type { Handle } from "./handle.ts";
+import { FRAME, PIPE } from "./option_keys.ts";
+import { ownOptions, ownSignal } from "./own_options.ts";
 import { DONE } from "./send_queue.ts";
 import { SocketStream } from "./socket_stream.ts";
 import { linesOf, pipeGeneric, readableOf, writableOf } from "./streams.ts";
-import { checkLength, toBytes } from "./validate.ts";
+import { checkBooleans, checkLength, toBytes } from "./validate.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+const NO_OPTIONS: FrameOptions = {};
 
 /**
  * Replaces the addresses by those of a PROXY header, and takes back the bytes
@@ -79,25 +83,43 @@ export class SocketConnection implements Connection {
   }
 
   recv(maxBytes = 65536, options?: AbortOptions): Promise<Bytes | null> {
-    return checkLength(maxBytes) ??
-      this.#stream.receiving.recv(maxBytes, options?.signal);
+    const refused = checkLength(maxBytes);
+    if (refused !== undefined) return refused;
+    const { receiving } = this.#stream;
+    if (options === undefined) return receiving.recv(maxBytes);
+    try {
+      return receiving.recv(maxBytes, ownSignal("recv", options));
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   recvExactly(length: number, options?: AbortOptions): Promise<Bytes | null> {
-    return checkLength(length, 0) ??
-      this.#stream.receiving.recvFrame(exactly(length), options?.signal);
+    const refused = checkLength(length, 0);
+    if (refused !== undefined) return refused;
+    try {
+      const signal = ownSignal("recvExactly", options);
+      return this.#stream.receiving.recvFrame(exactly(length), signal);
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   recvUntil(
     delimiter: Uint8Array | string,
-    { maxBytes = 65536, signal }: FrameOptions = {},
+    options: FrameOptions = NO_OPTIONS,
   ): Promise<Bytes | null> {
-    const refused = checkLength(maxBytes);
-    if (refused !== undefined) return refused;
     try {
+      const { maxBytes = 65536, signal } = options === NO_OPTIONS
+        ? options
+        : ownOptions("recvUntil", options, FRAME);
       const frame = new Delimited(delimiter, maxBytes);
-      return this.#stream.receiving.recvFrame(frame, signal);
+      return checkLength(maxBytes) ??
+        this.#stream.receiving.recvFrame(frame, signal);
     } catch (error) {
+      // Wrong options, or a wrong delimiter.
       return Promise.reject(error);
     }
   }
@@ -124,9 +146,16 @@ export class SocketConnection implements Connection {
         `Invalid destination "${destination}": expected a Connection`;
       return Promise.reject(new TypeError(message));
     }
-    return #stream in destination
-      ? this.#stream.receiving.pipeTo(destination.#stream, options)
-      : pipeGeneric(this, destination, options);
+    try {
+      const own = ownOptions("pipeTo", options ?? {}, PIPE);
+      checkBooleans(own, ["preventClose"]);
+      return #stream in destination
+        ? this.#stream.receiving.pipeTo(destination.#stream, own)
+        : pipeGeneric(this, destination, own);
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   closeWrite(): Promise<void> {

@@ -1,6 +1,6 @@
 import { formatAddress, type UnixListenOptions } from "../socket.ts";
 import type { ListenerHandle } from "./adapter.ts";
-import { longestPath, unixAddress } from "./address.ts";
+import { isAbstract, longestPath, unixAddress } from "./address.ts";
 import {
   type NativeError,
   socketError,
@@ -27,11 +27,15 @@ export interface SocketFileRuntime {
   mayUse?(path: string): boolean;
 }
 
-/** Makes a socket file with its mode; removes it, and no other, at the end. */
+/**
+ * Makes a socket file with its mode; removes it, and no other, at the end. An
+ * abstract name has no file.
+ */
 export async function listenOnSocketFile(
   options: UnixListenOptions,
   runtime: SocketFileRuntime,
 ): Promise<ListenerHandle> {
+  if (isAbstract(options.path)) return await runtime.listen(options.path);
   const [fs, path, { default: process }] = await Promise.all([
     import("node:fs"),
     import("node:path"),

@@ -6,6 +6,7 @@ import {
   type Listener,
 } from "../socket.ts";
 import type { AcceptQueue, ListenerHandle } from "./adapter.ts";
+import { ownSignal } from "./own_options.ts";
 import type { SocketConnection } from "./socket_connection.ts";
 import { socketError } from "./socket_error.ts";
 
@@ -23,9 +24,15 @@ export class SocketListener implements Listener {
   }
 
   accept(options?: AbortOptions): Promise<SocketConnection> {
-    const connection = this.#queue.take(options?.signal);
-    this.#handle.acceptStart?.();
-    return connection;
+    try {
+      const signal = ownSignal("accept", options);
+      const connection = this.#queue.take(signal);
+      this.#handle.acceptStart?.();
+      return connection;
+    } catch (error) {
+      // Wrong options.
+      return Promise.reject(error);
+    }
   }
 
   close(): Promise<void> {

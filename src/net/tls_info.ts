@@ -1,5 +1,5 @@
 import type { TlsInfo } from "../socket.ts";
-import { isAddress } from "./validate.ts";
+import { isAddress } from "./hostname.ts";
 
 /** What the runtimes report of a TLS socket; they say "none" in several ways. */
 export interface NativeTlsInfo {

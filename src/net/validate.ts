@@ -1,30 +1,40 @@
-import type {
-  BindOptions,
-  ConnectOptions,
-  ListenOptions,
-  NetAddress,
-  SendData,
-  TlsConnectOptions,
-  TlsIdentity,
-  TlsListenOptions,
+import {
+  type BindOptions,
+  type ConnectOptions,
+  formatAddress,
+  type ListenOptions,
+  type NetAddress,
+  type SendData,
+  type TcpListenOptions,
+  type UnixConnectOptions,
+  type UnixListenOptions,
 } from "../socket.ts";
 import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
-import { longestPath } from "./address.ts";
+import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
+import {
+  BIND,
+  TCP_CONNECT,
+  TCP_LISTEN,
+  UNIX_CONNECT,
+  UNIX_LISTEN,
+} from "./option_keys.ts";
 import { concat } from "./bytes.ts";
+import { checkHostname } from "./hostname.ts";
+import { checkObject, type Keys, ownOptions } from "./own_options.ts";
+import { checkTlsConnect, checkTlsListen } from "./validate_tls.ts";
 import { socketError } from "./socket_error.ts";
 
 const encoder = new TextEncoder();
-/** Four numbers up to 255, without leading zeros. */
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** Checks and completes the options of `listen`. */
-export function checkListen(options: ListenOptions): CheckedListen {
-  checkTransport(options, ["tcp", "unix"]);
+export function checkListen(given: ListenOptions): CheckedListen {
+  const options = ownListen("listen", given, TCP_LISTEN, UNIX_LISTEN);
   const backlog = options.backlog ?? 511;
   checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
   if (options.transport === "unix") {
     checkPath(options.path);
-    refuse(options, "tls", "only TCP carries it");
+    if (isAbstract(options.path)) refuseFileOptions(options);
+    checkBooleans(options, ["removeStale"]);
     if (options.mode !== undefined) {
       checkInteger("mode", options.mode, 0, 0o777);
     }
@@ -32,35 +42,73 @@ export function checkListen(options: ListenOptions): CheckedListen {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
-  if (options.tls !== undefined) checkTlsListen(options.tls);
-  return { ...options, transport: "tcp", hostname, backlog };
+  checkBooleans(options, ["reusePort", "keepAlive"]);
+  const tls = checkTlsListen(options.tls);
+  return { ...options, transport: "tcp", hostname, backlog, tls };
+}
+
+/**
+ * Returns the own options of a call that listens; throws on a wrong transport.
+ *
+ * @param tcp The options on TCP.
+ * @param unix The options on a Unix socket.
+ */
+export function ownListen<
+  Tcp extends TcpListenOptions,
+  Unix extends UnixListenOptions,
+>(
+  call: string,
+  options: Tcp | Unix,
+  tcp: Keys<Tcp>,
+  unix: Keys<Unix>,
+): Tcp | Unix {
+  checkTransport(call, options, ["tcp", "unix"]);
+  return isUnix(options)
+    ? ownOptions(call, options, unix, (key) => onlyTcp(key, tcp))
+    : ownOptions(call, options, tcp, (key) => onlyUnix(key, unix));
 }
 
 /** Checks and completes the options of `connect`. */
-export function checkConnect(options: ConnectOptions): CheckedConnect {
-  checkTransport(options, ["tcp", "unix"]);
-  refuseProxyProtocol(options);
-  if (options.transport === "unix") {
+export function checkConnect(given: ConnectOptions): CheckedConnect {
+  checkTransport("connect", given, ["tcp", "unix"]);
+  if (isUnix(given)) {
+    const elsewhere = (key: string) => onlyTcp(key, TCP_CONNECT);
+    const options = ownOptions("connect", given, UNIX_CONNECT, elsewhere);
+    checkWait(options);
     checkPath(options.path);
-    refuse(options, "tls", "only TCP carries it");
     return options;
   }
+  const elsewhere = (key: string) => onlyUnix(key, UNIX_CONNECT);
+  const options = ownOptions("connect", given, TCP_CONNECT, elsewhere);
+  checkWait(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
-  const tls = options.tls === undefined
-    ? undefined
-    : checkTlsConnect(options.tls);
+  checkBooleans(options, ["keepAlive"]);
+  const tls = checkTlsConnect(options.tls);
   return { ...options, transport: "tcp", hostname, tls };
 }
 
 /** Checks the options of `bind`, and returns the address to bind. */
-export function checkBind(options: BindOptions): NetAddress<"udp"> {
-  checkTransport(options, ["udp"]);
-  refuse(options, "tls", "only TCP carries it");
-  refuseProxyProtocol(options);
+export function checkBind(given: BindOptions): NetAddress<"udp"> {
+  const options = ownBind("bind", given, BIND);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
   return { transport: "udp", hostname, port: options.port };
+}
+
+/** Returns the own options of a call that binds; throws on a wrong transport. */
+export function ownBind<Options extends BindOptions>(
+  call: string,
+  options: Options,
+  keys: Keys<Options>,
+): Options {
+  checkTransport(call, options, ["udp"]);
+  return ownOptions(
+    call,
+    options,
+    keys,
+    (key) => onlyTcp(key, TCP_LISTEN) ?? onlyUnix(key, UNIX_LISTEN),
+  );
 }
 
 /** Returns the bytes to send, text as UTF-8, several parts as one. */
@@ -68,9 +116,17 @@ export function toBytes(data: SendData): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   if (data instanceof Uint8Array) return data;
   if (Array.isArray(data)) return concat(data.map(toBytes));
-  throw new TypeError(
-    `Cannot send ${typeof data}: expected Uint8Array, string or an array of them`,
-  );
+  throw new TypeError(`Cannot send ${describe(data)}`);
+}
+
+function describe(data: unknown): string {
+  if (data instanceof ArrayBuffer) {
+    return "an ArrayBuffer: wrap it, new Uint8Array(buffer)";
+  }
+  return ArrayBuffer.isView(data)
+    ? `a ${data.constructor.name}: wrap its bytes, ` +
+      "new Uint8Array(view.buffer, view.byteOffset, view.byteLength)"
+    : `${typeof data}: expected Uint8Array, string or an array of them`;
 }
 
 /** Returns the rejection of a receive of a wrong number of bytes. */
@@ -80,8 +136,9 @@ export function checkLength(
 ): Promise<never> | undefined {
   const isNumber = typeof length === "number";
   if (isNumber && Number.isInteger(length) && length >= min) return undefined;
-  const message =
-    `Cannot receive ${length} bytes: expected an integer from ${min} on`;
+  const message = typeof length === "object" && length !== null
+    ? "Invalid maxBytes: options come second, recv(undefined, { signal })"
+    : `Cannot receive ${length} bytes: expected an integer from ${min} on`;
   return Promise.reject(
     isNumber ? new RangeError(message) : new TypeError(message),
   );
@@ -127,12 +184,17 @@ export function checkFunctions<Name extends string>(
   }
 }
 
-/** Throws unless the options are an object, with a signal that is one. */
-export function checkOptions(options: { signal?: AbortSignal }): void {
-  if (options === null || typeof options !== "object") {
-    throw new TypeError(`Invalid options "${options}": expected an object`);
+/** Throws unless these options, where given, are true or false. */
+export function checkBooleans<Name extends string>(
+  options: Partial<Record<Name, unknown>>,
+  names: readonly Name[],
+): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new TypeError(`Invalid ${name} "${value}": expected a boolean`);
+    }
   }
-  checkSignal(options.signal);
 }
 
 /** Throws unless the signal, where given, is one. */
@@ -142,138 +204,95 @@ export function checkSignal(signal: AbortSignal | undefined): void {
   }
 }
 
-/** Returns the hostname without the brackets that URLs put around IPv6. */
-export function checkHostname(hostname: string = "127.0.0.1"): string {
-  if (typeof hostname !== "string" || hostname === "") {
-    throw new TypeError(
-      `Invalid hostname "${hostname}": expected a name or an IP address`,
-    );
-  }
-  return hostname.replace(/^\[(.*)\]$/, "$1");
-}
-
-/**
- * Whether it is an IP address as sockets report it, not a name. It runs once a
- * datagram, so it is a glance: one with a colon cannot be a name.
- */
-export function isAddress(hostname: string): boolean {
-  return IPV4.test(hostname) ||
-    (hostname.includes(":") && !hostname.includes("%"));
-}
-
-function checkTransport(
-  options: { transport?: string; signal?: AbortSignal },
-  known: string[],
+/** Checks what limits the wait of a call. */
+function checkWait(
+  { signal, timeout }: Pick<UnixConnectOptions, "signal" | "timeout">,
 ): void {
-  checkOptions(options);
-  const { transport } = options;
-  if (transport !== undefined && !known.includes(transport)) {
-    const names = known.map((name) => `"${name}"`).join(" or ");
-    throw new TypeError(`Invalid transport "${transport}": expected ${names}`);
+  checkSignal(signal);
+  if (timeout === undefined) return;
+  checkNumber("timeout", timeout, 0);
+  if (timeout === 0) {
+    throw new RangeError("Invalid timeout 0: expected milliseconds above 0");
   }
+}
+
+function checkTransport(call: string, options: object, known: string[]): void {
+  checkObject(call, options);
+  const transport = transportOf(options);
+  if (transport === undefined || known.some((name) => name === transport)) {
+    return;
+  }
+  const names = known.map((name) => `"${name}"`).join(" or ");
+  const tls = transport === "tls" ? ", with the option tls" : "";
+  throw new TypeError(
+    `Invalid transport "${transport}" of ${call}: expected ${names}${tls}`,
+  );
+}
+
+/** Returns the own `transport` of options, whatever they are. */
+function transportOf(options: object): unknown {
+  const isOwn = Object.hasOwn(Object(options), "transport");
+  return isOwn ? Reflect.get(options, "transport") : undefined;
+}
+
+/** Whether options ask for datagrams. */
+export function isUdp<Udp extends { transport: "udp" }>(
+  options: object | Udp,
+): options is Udp {
+  return transportOf(options) === "udp";
+}
+
+/** Whether options ask for a Unix socket. */
+export function isUnix<Unix extends { transport: "unix" }>(
+  options: object | Unix,
+): options is Unix {
+  return transportOf(options) === "unix";
 }
 
 /** Refuses an option that would silently do nothing: TLS, least of all. */
-function refuse(options: object, name: string, reason: string): void {
-  if (Reflect.get(options, name) !== undefined) {
-    throw new TypeError(`Invalid ${name}: ${reason}`);
-  }
+function onlyTcp(key: string, tcp: object): string | undefined {
+  return Object.hasOwn(tcp, key) ? "only TCP has it" : undefined;
 }
 
-function refuseProxyProtocol(options: object): void {
-  const reason = "only a listener of TCP or Unix reads its header";
-  refuse(options, "proxyProtocol", reason);
+function onlyUnix(key: string, unix: object): string | undefined {
+  return Object.hasOwn(unix, key) ? 'it needs transport: "unix"' : undefined;
 }
 
 function checkPath(path: string): void {
-  if (typeof path !== "string" || path === "" || path.includes("\0")) {
-    throw new TypeError(`Invalid path "${path}": expected a file name`);
+  const name = typeof path === "string" && isAbstract(path)
+    ? path.slice(1)
+    : path;
+  if (typeof name !== "string" || name === "" || name.includes("\0")) {
+    throw new TypeError(
+      `Invalid path ${JSON.stringify(path)}: expected a file name`,
+    );
+  }
+  if (path.startsWith("@")) {
+    throw new TypeError(
+      `Invalid path "${path}": an abstract name begins with "\\0", ` +
+        `"\\0${path.slice(1)}"; a file is "./${path}"`,
+    );
+  }
+  if (name !== path && !isLinux()) {
+    const remedy = "only Linux has abstract names, use the path of a file";
+    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    throw socketError("ENOTSUP", call, undefined, remedy);
   }
   // Bun binds longer ones that few can reach.
   const max = longestPath();
   if (encoder.encode(path).length > max) {
     const remedy =
       `the path is too long for a socket, at most ${max} bytes fit`;
-    throw socketError("EINVAL", `Cannot use ${path}`, undefined, remedy);
+    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    throw socketError("EINVAL", call, undefined, remedy);
   }
 }
 
-function checkTlsListen(tls: TlsListenOptions): void {
-  if (tls === null || typeof tls !== "object") {
-    throw new TypeError("Invalid tls: expected { cert, key }");
-  }
-  checkIdentity(tls);
-  checkAlpn(tls.alpnProtocols);
-  checkCaCerts(tls.caCerts);
-  const { clientAuth, caCerts = [], sni } = tls;
-  if (clientAuth !== undefined && !CLIENT_AUTH.includes(clientAuth)) {
-    throw new TypeError(
-      `Invalid tls.clientAuth "${clientAuth}": expected "request" or "require"`,
-    );
-  }
-  if (clientAuth !== undefined && caCerts.length === 0) {
-    throw new TypeError(
-      "Invalid tls.clientAuth: it needs caCerts, the authorities to trust",
-    );
-  }
-  // Not silently without effect: who sets it means to keep clients out.
-  if (clientAuth === undefined && tls.caCerts !== undefined) {
-    throw new TypeError(
-      'Invalid tls.caCerts: a listener needs clientAuth, too, "require" or ' +
-        '"request"',
-    );
-  }
-  if (sni !== undefined && typeof sni !== "function") {
-    throw new TypeError("Invalid tls.sni: expected a function");
-  }
-}
-
-const CLIENT_AUTH = ["request", "require"];
-
-/** Checks a certificate and its key, also those that `sni` returns. */
-export function checkIdentity(identity: TlsIdentity): void {
-  checkPem("cert", identity.cert, "CERTIFICATE");
-  checkPem("key", identity.key, "");
-}
-
-function checkCaCerts(caCerts: string[] = []): void {
-  if (!Array.isArray(caCerts)) {
-    throw new TypeError("Invalid tls.caCerts: expected an array of PEM texts");
-  }
-  for (const cert of caCerts) checkPem("caCerts", cert, "CERTIFICATE");
-}
-
-function checkTlsConnect(tls: true | TlsConnectOptions): TlsConnectOptions {
-  if (tls === true) return {};
-  if (tls === null || typeof tls !== "object") {
-    throw new TypeError("Invalid tls: expected true or options");
-  }
-  const { cert, key, serverName } = tls;
-  checkCaCerts(tls.caCerts);
-  checkAlpn(tls.alpnProtocols);
-  if (cert !== undefined || key !== undefined) {
-    checkPem("cert", cert, "CERTIFICATE");
-    checkPem("key", key, "");
-  }
-  return serverName === undefined
-    ? tls
-    : { ...tls, serverName: checkHostname(serverName) };
-}
-
-/** Checks that it is the text of a PEM file; the runtimes look closer. */
-function checkPem(name: string, value: unknown, kind: string): void {
-  if (typeof value !== "string" || !value.includes(`-----BEGIN ${kind}`)) {
-    throw new TypeError(`Invalid tls.${name}: expected the text of a PEM file`);
-  }
-}
-
-function checkAlpn(protocols: string[] = []): void {
-  // Bytes by the standard, but runtimes differ on those beyond ASCII.
-  const isValid = (name: unknown) =>
-    typeof name === "string" && /^[!-~]{1,255}$/.test(name);
-  if (!Array.isArray(protocols) || !protocols.every(isValid)) {
-    throw new TypeError(
-      "Invalid tls.alpnProtocols: expected names of 1 to 255 ASCII characters",
-    );
+/** Refuses what would silently do nothing for a name without a file. */
+function refuseFileOptions(options: UnixListenOptions): void {
+  for (const name of ["mode", "removeStale"] as const) {
+    if (options[name] !== undefined) {
+      throw new TypeError(`Invalid ${name}: an abstract name has no file`);
+    }
   }
 }

@@ -1,8 +1,10 @@
+import { ownOptions } from "../net/own_options.ts";
 import { checkNumber } from "../net/validate.ts";
 import { SocketError } from "../errors.ts";
 import { DRAIN_TIME, drainConnection } from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
 import { isSocketError, log } from "./log.ts";
+import { SHUTDOWN } from "./option_keys.ts";
 import type {
   Handler,
   HandlerContext,
@@ -48,7 +50,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Resolves when the loop has ended and the last connection is closed. */
   readonly finished: Promise<void>;
   /** The source of connections; the shutdown closes it. */
-  readonly #listener: Listener<A>;
+  readonly #listener: Listener<A, Address>;
   /** The caller's options: the filter and the callbacks are read from here. */
   readonly #options: ServerOptions;
   /** The function that serves each connection. */
@@ -76,7 +78,11 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Resolved when a connection is removed, and by the shutdown. */
   #slotFreed = Promise.withResolvers<void>();
 
-  constructor(listener: Listener<A>, options: ServerOptions, handler: Handler) {
+  constructor(
+    listener: Listener<A, Address>,
+    options: ServerOptions,
+    handler: Handler,
+  ) {
     this.addr = listener.addr;
     this.#listener = listener;
     this.#options = options;
@@ -88,7 +94,7 @@ export class StreamServer<A extends Address> implements Server<A> {
   }
 
   async shutdown(options?: ShutdownOptions): Promise<void> {
-    const timeout = options?.timeout;
+    const { timeout } = ownOptions("shutdown", options ?? {}, SHUTDOWN);
     if (timeout !== undefined) checkNumber("timeout", timeout, 0);
     this.#stop.abort();
     // `finished` waits for the close, too, and rejects if it fails.

@@ -33,18 +33,18 @@ export interface DatagramServerOptions {
    *
    * @default {}
    */
-  loopGuard?: LoopGuardOptions | false;
+  loopGuard?: LoopGuardOptions | false | undefined;
   /**
    * Stops the server, like `shutdown()`. If it is aborted already,
    * `serveDatagrams` rejects with `signal.reason`.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Called once with the bound address, when the server is ready.
    * `serveDatagrams` waits for it; when it throws, the server stops and
    * `serveDatagrams` rejects with that error.
    */
-  onListen?: (addr: NetAddress<"udp">) => void | Promise<void>;
+  onListen?: ((addr: NetAddress<"udp">) => void | Promise<void>) | undefined;
   /**
    * Called with what the handler threw, or with the error of a reply that
    * could not be sent. What it throws itself is printed on standard error.
@@ -52,7 +52,9 @@ export interface DatagramServerOptions {
    * can cause; only the first missing permission to reply is printed, too.
    * Errors are printed as `serve` does.
    */
-  onError?: (error: unknown, from: NetAddress<"udp">) => void | Promise<void>;
+  onError?:
+    | ((error: unknown, from: NetAddress<"udp">) => void | Promise<void>)
+    | undefined;
 }
 
 /** Counters of a datagram server, see {@linkcode DatagramServer.stats}. */

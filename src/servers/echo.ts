@@ -1,4 +1,5 @@
 import type { DatagramServerOptions } from "./datagram_server.ts";
+import { isUdp } from "../net/validate.ts";
 import { serve } from "./serve.ts";
 import { serveDatagrams } from "./serve_datagrams.ts";
 import type { ServerOf, ServerOptions } from "./server.ts";
@@ -78,11 +79,11 @@ export type ServeEchoOptions<
 export async function serveEcho<
   Transport extends "tcp" | "unix" | "udp" = "tcp",
 >(
-  options: ServeEchoOptions<Transport> & { transport?: Transport },
+  options: ServeEchoOptions<Transport> & { transport?: Transport | undefined },
 ): Promise<ServerOf<Transport>> {
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeEchoOptions = options;
-  const server = union?.transport === "udp"
+  const server = isUdp(union)
     ? await serveDatagrams(union, (data) => data)
     : await serve(union, echo);
   return server as ServerOf<Transport>;

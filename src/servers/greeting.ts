@@ -1,11 +1,21 @@
-import { checkFunctions } from "../net/validate.ts";
+import { type Keys, ownOptions, pickOptions } from "../net/own_options.ts";
+import {
+  checkFunctions,
+  isUdp,
+  isUnix,
+  ownBind,
+  ownListen,
+} from "../net/validate.ts";
 import type {
   DatagramHandler,
+  DatagramServer,
   DatagramServerOptions,
 } from "./datagram_server.ts";
+import type { ServeEchoOptions } from "./echo.ts";
+import { DATAGRAM_SERVER, TCP_SERVER, UNIX_SERVER } from "./option_keys.ts";
 import { serve } from "./serve.ts";
 import { serveDatagrams } from "./serve_datagrams.ts";
-import type { Handler, ServerOf, ServerOptions } from "./server.ts";
+import type { Handler, Server, ServerOf, ServerOptions } from "./server.ts";
 import type {
   BindOptions,
   Connection,
@@ -35,14 +45,24 @@ export interface GreetingOptions {
    *
    * @default "connect"
    */
-  when?: "connect" | "message";
+  when?: "connect" | "message" | undefined;
   /**
    * Called with the peer's bytes as they arrive, until it ends its side. The
    * handler waits for it; when it throws, the connection is closed. Without it,
    * the connection ends after the greeting.
    */
-  onMessage?: (data: Uint8Array, conn: Connection) => void | Promise<void>;
+  onMessage?:
+    | ((data: Uint8Array, conn: Connection) => void | Promise<void>)
+    | undefined;
 }
+
+const GREETING: Keys<GreetingOptions> = { when: true, onMessage: true };
+
+/** The options of `serveGreeting` in addition to those of its server. */
+const WITH_MESSAGE: Keys<GreetingOptions & { message: unknown }> = {
+  ...GREETING,
+  message: true,
+};
 
 /**
  * Creates the handler that sends a greeting and ends the connection. The peer
@@ -86,7 +106,8 @@ export function greeting(
   message: Greeting,
   options: GreetingOptions = {},
 ): Handler {
-  const { when = "connect", onMessage } = options;
+  const own = ownOptions("greeting", options, GREETING);
+  const { when = "connect", onMessage } = own;
   checkGreeting(message, when);
   checkFunctions({ onMessage }, ["onMessage"]);
   return async (conn) => {
@@ -141,12 +162,11 @@ export type ServeGreetingOptions<
     /** The greeting; a function receives the sender and the datagram. */
     message: Greeting<NetAddress<"udp">>;
     /** Called with each datagram; the reply waits for it. */
-    onMessage?: (
-      data: Uint8Array,
-      from: NetAddress<"udp">,
-    ) => void | Promise<void>;
+    onMessage?:
+      | ((data: Uint8Array, from: NetAddress<"udp">) => void | Promise<void>)
+      | undefined;
     /** Has no effect: each datagram is a message, and the greeting its reply. */
-    when?: "connect" | "message";
+    when?: "connect" | "message" | undefined;
   };
 }[Transport];
 
@@ -186,14 +206,54 @@ export type ServeGreetingOptions<
 export async function serveGreeting<
   Transport extends "tcp" | "unix" | "udp" = "tcp",
 >(
-  options: ServeGreetingOptions<Transport> & { transport?: Transport },
+  options: ServeGreetingOptions<Transport> & {
+    transport?: Transport | undefined;
+  },
 ): Promise<ServerOf<Transport>> {
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeGreetingOptions = options;
-  const server = union?.transport === "udp"
-    ? await serveDatagrams(union, greetDatagram(union))
-    : await serve(union, greeting(union?.message, union));
+  const server = isUdp<ServeGreetingOptions<"udp">>(union)
+    ? await serveGreetingDatagrams(union)
+    : await serveGreetingStreams(union);
   return server as ServerOf<Transport>;
+}
+
+async function serveGreetingStreams(
+  given: ServeGreetingOptions<"tcp" | "unix">,
+): Promise<Server> {
+  const options = ownListen<
+    ServeGreetingOptions<"tcp">,
+    ServeGreetingOptions<"unix">
+  >(
+    "serveGreeting",
+    given,
+    { ...TCP_SERVER, ...WITH_MESSAGE },
+    { ...UNIX_SERVER, ...WITH_MESSAGE },
+  );
+  const handler = greeting(
+    options.message,
+    pickOptions<GreetingOptions>(options, GREETING),
+  );
+  return isUnix(options)
+    ? await serve(
+      pickOptions<ServeEchoOptions<"unix">>(options, UNIX_SERVER),
+      handler,
+    )
+    : await serve(
+      pickOptions<ServeEchoOptions<"tcp">>(options, TCP_SERVER),
+      handler,
+    );
+}
+
+async function serveGreetingDatagrams(
+  given: ServeGreetingOptions<"udp">,
+): Promise<DatagramServer> {
+  const keys = { ...DATAGRAM_SERVER, ...WITH_MESSAGE };
+  const options = ownBind("serveGreeting", given, keys);
+  return await serveDatagrams(
+    pickOptions<ServeEchoOptions<"udp">>(options, DATAGRAM_SERVER),
+    greetDatagram(options),
+  );
 }
 
 /** Creates the datagram handler of {@linkcode serveGreeting}. */

@@ -33,45 +33,45 @@ export interface LoopGuardOptions {
    *
    * @default 1024
    */
-  lowestPort?: number;
+  lowestPort?: number | undefined;
   /**
    * Replies to one peer that may follow each other without a pause, at least 1.
    *
    * @default 10000
    */
-  burst?: number;
+  burst?: number | undefined;
   /**
    * Replies per second to one peer after the burst, at least 0.
    *
    * @default 1000
    */
-  rate?: number;
+  rate?: number | undefined;
   /**
    * Replies to all ports of one IP that may follow each other without a pause,
    * at least 1. Raise it if many clients share an IP.
    *
    * @default 50000
    */
-  addressBurst?: number;
+  addressBurst?: number | undefined;
   /**
    * Replies per second to one IP after the burst, at least 0.
    *
    * @default 5000
    */
-  addressRate?: number;
+  addressRate?: number | undefined;
   /**
    * Replies to all peers that may follow each other without a pause, at least 1.
    *
    * @default 250000
    */
-  totalBurst?: number;
+  totalBurst?: number | undefined;
   /**
    * Replies per second to all peers after the burst, at least 0. Raise it for a
    * busy server.
    *
    * @default 25000
    */
-  totalRate?: number;
+  totalRate?: number | undefined;
 }
 
 /** Peers, and addresses, of a generation; two generations are remembered. */

@@ -1,8 +1,24 @@
 import { StreamServer } from "./accept_loop.ts";
-import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
+import { pickOptions } from "../net/own_options.ts";
+import {
+  checkFunctions,
+  checkNumber,
+  checkSignal,
+  isUnix,
+  ownListen,
+} from "../net/validate.ts";
+import { TCP_LISTEN, UNIX_LISTEN } from "../net/option_keys.ts";
+import { TCP_SERVER, UNIX_SERVER } from "./option_keys.ts";
 import { listen } from "../open.ts";
 import type { Handler, Server, ServerOptions } from "./server.ts";
-import type { AddressOf, ListenOptions } from "../socket.ts";
+import type {
+  Address,
+  AddressOf,
+  Listener,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from "../socket.ts";
 
 /**
  * Listens, and runs a handler for each connection, concurrently. A handler that
@@ -48,16 +64,30 @@ import type { AddressOf, ListenOptions } from "../socket.ts";
  * ```
  */
 export async function serve<Transport extends "tcp" | "unix" = "tcp">(
-  options: ListenOptions<Transport> & ServerOptions & { transport?: Transport },
+  options: ListenOptions<Transport> & ServerOptions & {
+    transport?: Transport | undefined;
+  },
   handler: Handler,
 ): Promise<Server<AddressOf<Transport>>> {
-  checkServe(options, handler);
-  options.signal?.throwIfAborted();
-  const listener = await listen<Transport>(options);
-  const server = new StreamServer(listener, options, handler);
+  // The compiler narrows a union by `transport`, but not a generic type.
+  const given: ListenOptions & ServerOptions = options;
+  const own = ownListen<
+    TcpListenOptions & ServerOptions,
+    UnixListenOptions & ServerOptions
+  >("serve", given, TCP_SERVER, UNIX_SERVER);
+  checkServe(own, handler);
+  own.signal?.throwIfAborted();
+  const where = isUnix(own)
+    ? pickOptions<UnixListenOptions>(own, UNIX_LISTEN)
+    : pickOptions<TcpListenOptions>(own, TCP_LISTEN);
+  const listener = await listen(where) as Listener<
+    AddressOf<Transport>,
+    Address
+  >;
+  const server = new StreamServer(listener, own, handler);
   try {
-    options.signal?.throwIfAborted();
-    await options.onListen?.(listener.addr);
+    own.signal?.throwIfAborted();
+    await own.onListen?.(listener.addr);
   } catch (error) {
     await server.shutdown({ timeout: 0 });
     throw error;
@@ -77,7 +107,7 @@ function checkServe(options: ServerOptions, handler: Handler): void {
   if (typeof handler !== "function") {
     throw new TypeError(`Invalid handler "${handler}": expected a function`);
   }
-  checkOptions(options);
+  checkSignal(options.signal);
   const { maxConnections, maxConnectionsPerHost, idleTimeout } = options;
   checkFunctions(options, CALLBACKS);
   checkNumber("maxConnections", maxConnections ?? 1, 1);

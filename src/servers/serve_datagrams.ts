@@ -1,4 +1,11 @@
-import { checkFunctions, checkNumber, checkOptions } from "../net/validate.ts";
+import { BIND } from "../net/option_keys.ts";
+import { ownOptions, pickOptions } from "../net/own_options.ts";
+import {
+  checkFunctions,
+  checkNumber,
+  checkSignal,
+  ownBind,
+} from "../net/validate.ts";
 import type {
   DatagramHandler,
   DatagramReply,
@@ -8,6 +15,7 @@ import type {
 } from "./datagram_server.ts";
 import { isSocketError, log } from "./log.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
+import { DATAGRAM_SERVER, LOOP_GUARD } from "./option_keys.ts";
 import { bind } from "../open.ts";
 import type { BindOptions, DatagramSocket, NetAddress } from "../socket.ts";
 
@@ -69,15 +77,16 @@ export async function serveDatagrams(
   if (typeof handler !== "function") {
     throw new TypeError(`Invalid handler "${handler}": expected a function`);
   }
-  checkOptions(options);
-  checkFunctions(options, ["onListen", "onError"]);
-  checkGuard(options.loopGuard);
-  options.signal?.throwIfAborted();
-  const socket = await bind(options);
-  const server = new UdpServer(socket, options, handler);
+  const own = ownBind("serveDatagrams", options, DATAGRAM_SERVER);
+  checkSignal(own.signal);
+  checkFunctions(own, ["onListen", "onError"]);
+  own.loopGuard = checkGuard(own.loopGuard);
+  own.signal?.throwIfAborted();
+  const socket = await bind(pickOptions<BindOptions>(own, BIND));
+  const server = new UdpServer(socket, own, handler);
   try {
-    options.signal?.throwIfAborted();
-    await options.onListen?.(socket.addr);
+    own.signal?.throwIfAborted();
+    await own.onListen?.(socket.addr);
   } catch (error) {
     await server.shutdown();
     throw error;
@@ -85,13 +94,16 @@ export async function serveDatagrams(
   return server;
 }
 
-function checkGuard(guard: LoopGuardOptions | false | undefined): void {
-  if (guard === false || guard === undefined) return;
-  if (guard === null || typeof guard !== "object") {
+function checkGuard(
+  given: LoopGuardOptions | false = {},
+): LoopGuardOptions | false {
+  if (given === false) return false;
+  if (given === null || typeof given !== "object") {
     throw new TypeError(
-      `Invalid loopGuard "${guard}": expected false or an object`,
+      `Invalid loopGuard "${given}": expected false or an object`,
     );
   }
+  const guard = ownOptions("loopGuard", given, LOOP_GUARD);
   checkNumber("loopGuard.lowestPort", guard.lowestPort ?? 0, 0);
   for (const name of ["burst", "addressBurst", "totalBurst"] as const) {
     checkNumber(`loopGuard.${name}`, guard[name] ?? 1, 1);
@@ -99,6 +111,7 @@ function checkGuard(guard: LoopGuardOptions | false | undefined): void {
   for (const name of ["rate", "addressRate", "totalRate"] as const) {
     checkNumber(`loopGuard.${name}`, guard[name] ?? 0, 0);
   }
+  return guard;
 }
 
 /** Runs the receive loop: handler, loop guard, replies. */

@@ -85,7 +85,7 @@ export interface ServerOptions {
    *
    * @default 16384
    */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /**
    * Connections open at once per peer IP, at least 1; further ones are closed.
    * `::ffff:192.0.2.1` counts as `192.0.2.1`.
@@ -94,7 +94,7 @@ export interface ServerOptions {
    *
    * @default Infinity
    */
-  maxConnectionsPerHost?: number;
+  maxConnectionsPerHost?: number | undefined;
   /**
    * Milliseconds without a byte in either direction, after which a connection
    * is closed; 0 for never. The default is about as long as load balancers
@@ -105,7 +105,7 @@ export interface ServerOptions {
    *
    * @default 300000
    */
-  idleTimeout?: number;
+  idleTimeout?: number | undefined;
   /**
    * Returns whether to serve this peer. The connection is closed otherwise, and
    * when the filter throws. A pending filter delays no other connection.
@@ -113,22 +113,24 @@ export interface ServerOptions {
    * An IP has one form here: the IPv4 address of a peer that a socket on `::`
    * shows as `::ffff:192.0.2.1` is `192.0.2.1`.
    */
-  filter?: (remoteAddr: Address) => boolean | Promise<boolean>;
+  filter?: ((remoteAddr: Address) => boolean | Promise<boolean>) | undefined;
   /**
    * Stops the server and closes what is open, like `shutdown({ timeout: 0 })`.
    * If it is aborted already, `serve` rejects with `signal.reason`.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Called once with the bound address, when the server is ready. `serve` waits
    * for it; when it throws, the server stops and `serve` rejects with that
    * error.
    */
-  onListen?: (addr: Address) => void | Promise<void>;
+  onListen?: ((addr: Address) => void | Promise<void>) | undefined;
   /** Called before the handler of each connection, which does not wait for it. */
-  onConnect?: (conn: Connection) => void | Promise<void>;
+  onConnect?: ((conn: Connection) => void | Promise<void>) | undefined;
   /** Called after the end of each connection for which the handler was called. */
-  onDisconnect?: (summary: ConnectionSummary) => void | Promise<void>;
+  onDisconnect?:
+    | ((summary: ConnectionSummary) => void | Promise<void>)
+    | undefined;
   /**
    * Called with what the handler, `filter`, `onConnect` or `onDisconnect`
    * threw. What it throws itself is printed on standard error. Without it,
@@ -139,7 +141,9 @@ export interface ServerOptions {
    * and further messages are dropped; a later line reports how many. If the
    * program has replaced `console.error`, that is called instead.
    */
-  onError?: (error: unknown, conn: Connection) => void | Promise<void>;
+  onError?:
+    | ((error: unknown, conn: Connection) => void | Promise<void>)
+    | undefined;
 }
 
 /** Counters of a server, see {@linkcode Server.stats}. */
@@ -163,7 +167,7 @@ export interface ShutdownOptions {
    *
    * @default Infinity
    */
-  timeout?: number;
+  timeout?: number | undefined;
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   signal,
   transportNames,
 } from "../support/examples.ts";
+import { platform } from "../support/platform.ts";
 import { output, runtimes, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 import config from "../../deno.json" with { type: "json" };
@@ -135,6 +136,25 @@ for (const runtime of runtimes) {
         assertEquals((await server.ended).status, 0);
       });
     }
+
+    it("echo serves ping, an abstract Unix name", {
+      ...options,
+      skip: platform !== "linux" && "Only Linux has abstract names",
+    }, async () => {
+      const name = `@${crypto.randomUUID()}`;
+      await using server = start(run("echo", "--unix", name));
+      assertEquals(await server.line(), `listening on unix:${name}`);
+      const document = await ping(
+        runtime,
+        `unix:${name}`,
+        "-c",
+        "2",
+        "-i",
+        "0",
+      );
+      assertIntact(document, 2);
+      assertEquals(document.target, `unix:${name}`);
+    });
 
     it("echo takes the limits of a server", options, async () => {
       const limits = ["--max-connections-per-host=1", "--idle-timeout=500"];

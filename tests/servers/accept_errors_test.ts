@@ -1,6 +1,7 @@
 // Listeners that fail in ways that no runtime is known to.
 import { describe, it } from "node:test";
 import {
+  type Address,
   type Connection,
   echo,
   listen,
@@ -18,8 +19,8 @@ type Tcp = NetAddress<"tcp">;
 
 /** A listener whose methods may be replaced by others. */
 async function listenerWith(
-  own: (inner: Listener<Tcp>) => Partial<Listener<Tcp>>,
-): Promise<Listener<Tcp>> {
+  own: (inner: Listener<Tcp>) => Partial<Listener<Tcp, Address>>,
+): Promise<Listener<Tcp, Address>> {
   const inner = await listen({ port: 0 });
   return {
     addr: inner.addr,

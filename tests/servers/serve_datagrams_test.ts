@@ -301,10 +301,10 @@ describe("wrong options", () => {
       await socket.close();
       return socket;
     });
-    const udp = { transport: "udp", port, message: "hi", ...options } as const;
+    const udp = { transport: "udp", port, ...options } as const;
     await assertRejects(() => serveDatagrams(udp, () => {}), type);
     await assertRejects(() => serveEcho(udp), type);
-    await assertRejects(() => serveGreeting(udp), type);
+    await assertRejects(() => serveGreeting({ ...udp, message: "hi" }), type);
     await using _free = await bind({ port });
   };
   for (

@@ -9,7 +9,7 @@ import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { tlsFailure } from "../../net/tls_failure.ts";
-import { isAddress } from "../../net/validate.ts";
+import { isAddress } from "../../net/hostname.ts";
 import { openAbortable } from "./abortable.ts";
 import {
   Bun,

@@ -1,5 +1,6 @@
 // The codes that Bun hides, as ECONNREFUSED or none at all: found by a second
 // look once a call has failed. https://github.com/oven-sh/bun/pull/37093
+import { isAbstract } from "../../net/address.ts";
 import { isOutOfDescriptors } from "../../net/descriptors.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import { Bun } from "./api.ts";
@@ -41,7 +42,9 @@ export async function correctUnixError(
   path: string,
 ): Promise<unknown> {
   if (!hasCode(error, "ECONNREFUSED")) return error;
-  const code = await fileError(path) ?? await connectError(path) ??
+  const hasFile = !isAbstract(path);
+  const code = (hasFile ? await fileError(path) : undefined) ??
+    await connectError(path) ??
     "ECONNREFUSED";
   return withErrorCode(error, code);
 }

@@ -1,5 +1,6 @@
 // The errno of a Unix `connect`, asked of the C library: Bun reports every one
 // as ECONNREFUSED. https://github.com/oven-sh/bun/pull/39579
+import { isAbstract } from "../../net/address.ts";
 
 /** The functions of the C library, by `bun:ffi`. */
 interface LibC {
@@ -50,7 +51,9 @@ async function connectErrno(
   const { default: process } = await import("node:process");
   const isLinux = process.platform === "linux";
   const name = new TextEncoder().encode(path);
-  const address = new Uint8Array(2 + name.length + 1);
+  // The name of a file ends with a NUL, an abstract one with its length.
+  const end = isAbstract(path) ? 0 : 1;
+  const address = new Uint8Array(2 + name.length + end);
   // BSD systems begin with the length.
   address.set(isLinux ? [AF_UNIX, 0] : [address.length, AF_UNIX]);
   address.set(name, 2);

@@ -1,7 +1,7 @@
 // Names on Deno, which takes the first of several addresses, whatever its family.
 import { type Family, resolveOne, sendingFamily } from "../../net/resolve.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
-import { isAddress } from "../../net/validate.ts";
+import { isAddress } from "../../net/hostname.ts";
 import type { NetAddress } from "../../socket.ts";
 import { Deno } from "./api.ts";
 

@@ -85,7 +85,8 @@ async function listenTcp(
   }
   const handshakes = tls && await serverHandshakes(tls, queue);
   const address = await chooseAddress(hostname, port);
-  const where = { hostname: address, port, reusePort, tcpBacklog };
+  const transport = "tcp";
+  const where = { transport, hostname: address, port, reusePort, tcpBacklog };
   const listener = Deno.listen(where);
   return new DenoListenerHandle(listener, options, queue, handshakes);
 }

@@ -2,7 +2,7 @@ import type { SecureContext, SecureContextOptions } from "node:tls";
 import { CIPHER_SUITES } from "../../net/tls_suites.ts";
 import { certificateFailure } from "../../net/tls_failure.ts";
 import { sentName } from "../../net/tls_info.ts";
-import { checkIdentity } from "../../net/validate.ts";
+import { checkIdentity } from "../../net/validate_tls.ts";
 import type {
   TlsConnectOptions,
   TlsIdentity,

@@ -83,6 +83,8 @@ function openAt<T>(
   signal: AbortSignal | undefined,
   result: (socket: Socket) => T | Promise<T>,
 ): Promise<T> {
-  const socket = connectSocket({ ...SOCKET_OPTIONS, ...where }).pause();
+  // Node looks for a `path` and a `port`, also in a polluted prototype.
+  const plain = { __proto__: null, ...SOCKET_OPTIONS, ...where };
+  const socket = connectSocket(plain).pause();
   return settled(socket, "connect", signal, () => result(socket));
 }

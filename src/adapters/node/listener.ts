@@ -49,14 +49,17 @@ async function open(
     pauseOnConnect: true,
   });
   const { backlog } = options;
-  server.listen(
-    options.transport === "unix" ? { path: options.path, backlog } : {
+  // Node looks for a `path` and a `port`, also in a polluted prototype.
+  const where = options.transport === "unix"
+    ? { __proto__: null, path: options.path, backlog }
+    : {
+      __proto__: null,
       host: options.hostname,
       port: options.port,
       backlog,
       reusePort: options.reusePort,
-    },
-  );
+    };
+  server.listen(where);
   try {
     await once(server, "listening");
   } catch (error) {

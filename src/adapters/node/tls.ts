@@ -17,7 +17,7 @@ import {
   TlsFailure,
 } from "../../net/tls_failure.ts";
 import { sentName } from "../../net/tls_info.ts";
-import { isAddress } from "../../net/validate.ts";
+import { isAddress } from "../../net/hostname.ts";
 import { clientContext, loadTls, ServerCertificates } from "./certificates.ts";
 import { type Flow, flushBeforeFinish } from "./duplex.ts";
 import {

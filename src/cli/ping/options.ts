@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type ConnectOptions, formatAddress } from "../../../mod.ts";
+import { toUnixPath } from "../flags.ts";
 
 /** The flags of `ping`, for `parseArgs`; names and units are those of ping(8). */
 export const pingFlags = {
@@ -94,8 +95,9 @@ function toTarget(text: string, flags: PingFlags): StreamTarget | UdpTarget {
   const tlsFlag = (["tls", "ca", "server-name"] as const).find((name) =>
     flags[name] !== undefined && flags[name] !== false
   );
-  const path = /^unix:(.+)$/s.exec(text)?.[1];
-  if (path !== undefined) {
+  const unix = /^unix:(.+)$/s.exec(text)?.[1];
+  if (unix !== undefined) {
+    const path = toUnixPath(unix);
     rejectFlag(flags.udp ? "udp" : tlsFlag, "a Unix socket");
     return {
       name: formatAddress({ transport: "unix", path }),

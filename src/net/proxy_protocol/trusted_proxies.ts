@@ -1,6 +1,12 @@
 import { parseNetwork } from "../../ip.ts";
-import { type Address, formatAddress } from "../../socket.ts";
+import {
+  type Address,
+  formatAddress,
+  type ProxyProtocolOptions,
+} from "../../socket.ts";
 import { type CheckedListen, isSecure } from "../checked_options.ts";
+import { PROXY_PROTOCOL } from "../option_keys.ts";
+import { ownOptions } from "../own_options.ts";
 import { socketError } from "../socket_error.ts";
 
 /**
@@ -21,7 +27,7 @@ export function checkProxyProtocol(
     }
     return proxyProtocol ? () => true : undefined;
   }
-  const trusted = parseNetworks(options.proxyProtocol?.trustedProxies);
+  const trusted = parseNetworks(proxyProtocol);
   if (isSecure(options)) {
     throw socketError(
       "ENOTSUP",
@@ -36,7 +42,13 @@ export function checkProxyProtocol(
     trusted.some((contains) => contains(peer.hostname));
 }
 
-function parseNetworks(list: unknown): ((hostname: string) => boolean)[] {
+function parseNetworks(
+  options: boolean | ProxyProtocolOptions,
+): ((hostname: string) => boolean)[] {
+  const isObject = typeof options === "object" && options !== null;
+  const list: unknown = isObject
+    ? ownOptions("proxyProtocol", options, PROXY_PROTOCOL).trustedProxies
+    : undefined;
   if (!Array.isArray(list) || list.length === 0) {
     throw new TypeError(
       "Invalid proxyProtocol: expected { trustedProxies } with at least one " +

@@ -1,26 +1,41 @@
 // A user's program for the compiler alone: what it may say, and what it may
 // not. Everything here is typed, so a wider or an `any` type fails it too.
 import {
+  type AbortOptions,
   type Address,
   bind,
+  type BindOptions,
   connect,
   type Connection,
+  type ConnectOptions,
   type DatagramServer,
+  type DatagramServerOptions,
   echo,
+  type GreetingOptions,
   type Handler,
   listen,
   type Listener,
   type ListenOptions,
+  type LoopGuardOptions,
   type NetAddress,
+  type PipeOptions,
   serve,
   serveDatagrams,
   serveEcho,
   type ServeEchoOptions,
   serveGreeting,
   type Server,
+  type ServerOptions,
+  type ShutdownOptions,
   SocketError,
   type SocketErrorCode,
+  type TcpConnectOptions,
+  type TcpListenOptions,
+  type TlsConnectOptions,
+  type TlsListenOptions,
   type UnixAddress,
+  type UnixConnectOptions,
+  type UnixListenOptions,
 } from "@parley/echo";
 
 type Same<A, B> = [A, B] extends [B, A] ? 0 extends 1 & A ? false : true
@@ -72,6 +87,54 @@ export async function servers(way: ServeEchoOptions): Promise<void> {
       return from.hostname;
     }),
   );
+}
+
+/** The addresses of a connection are those of its transport. */
+export async function connections(way: ConnectOptions): Promise<void> {
+  const tcp = await connect({ port: 1 });
+  is<Connection<NetAddress<"tcp">>>()(tcp);
+  is<number>()(tcp.remoteAddr.port);
+  is<number>()((await connect({ port: 1, tls: false })).localAddr.port);
+  const unix = await connect({ transport: "unix", path: "/run/x.sock" });
+  is<string>()(unix.remoteAddr.path);
+  // @ts-expect-error: a path has no port
+  is<number>()(unix.remoteAddr.port);
+  is<NetAddress<"tcp"> | UnixAddress>()((await connect(way)).remoteAddr);
+  is<Connection<NetAddress<"tcp"> | UnixAddress>>()(await connect(way));
+  const any: Connection = tcp;
+  await tcp.pipeTo(any);
+
+  const listener = await listen({ port: 0 });
+  is<number>()((await listener.accept()).remoteAddr.port);
+  for await (const conn of listener) is<number>()(conn.localAddr.port);
+  const proxyProtocol = { trustedProxies: ["10.0.0.0/8"] };
+  const proxied = await listen({ port: 0, proxyProtocol });
+  is<NetAddress<"tcp">>()(proxied.addr);
+  // A header may name any transport.
+  is<Address>()((await proxied.accept()).remoteAddr);
+}
+
+/** Whether every option that may be left out may be `undefined`, too. */
+type TakesUndefined<T> = {
+  [K in keyof T as object extends Pick<T, K> ? K : never]: undefined;
+} extends Partial<T> ? true : false;
+
+export function absent(): void {
+  const yes = true as const;
+  is<TakesUndefined<TcpListenOptions>>()(yes);
+  is<TakesUndefined<UnixListenOptions>>()(yes);
+  is<TakesUndefined<TcpConnectOptions>>()(yes);
+  is<TakesUndefined<UnixConnectOptions>>()(yes);
+  is<TakesUndefined<TlsListenOptions>>()(yes);
+  is<TakesUndefined<TlsConnectOptions>>()(yes);
+  is<TakesUndefined<BindOptions>>()(yes);
+  is<TakesUndefined<AbortOptions>>()(yes);
+  is<TakesUndefined<PipeOptions>>()(yes);
+  is<TakesUndefined<ServerOptions>>()(yes);
+  is<TakesUndefined<ShutdownOptions>>()(yes);
+  is<TakesUndefined<DatagramServerOptions>>()(yes);
+  is<TakesUndefined<LoopGuardOptions>>()(yes);
+  is<TakesUndefined<GreetingOptions>>()(yes);
 }
 
 /** A handler is a function of a connection, and composes. */
@@ -147,7 +210,9 @@ export async function streams(conn: Connection): Promise<string> {
 
 export async function scopes(): Promise<void> {
   await using listener = await listen({ port: 0 });
-  for await (const conn of listener) is<Connection>()(conn);
+  for await (const conn of listener) {
+    is<Connection<NetAddress<"tcp">>>()(conn);
+  }
   await using socket = await bind({ port: 0 });
   for await (const [data, from] of socket) await socket.sendTo(data, from);
 }
