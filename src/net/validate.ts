@@ -2,11 +2,14 @@ import type {
   BindOptions,
   ConnectOptions,
   ListenOptions,
-  NetAddress,
   TlsConnectOptions,
   TlsListenOptions,
 } from "../socket.ts";
-import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
+import type {
+  CheckedBind,
+  CheckedConnect,
+  CheckedListen,
+} from "./checked_options.ts";
 import { longestPath } from "./address.ts";
 import { socketError } from "./socket_error.ts";
 
@@ -50,14 +53,18 @@ export function checkConnect(options: ConnectOptions): CheckedConnect {
   return { ...options, transport: "tcp", hostname, tls };
 }
 
-/** Checks the options of `bind`, and returns the address to bind. */
-export function checkBind(options: BindOptions): NetAddress<"udp"> {
+/** Checks and completes the options of `bind`. */
+export function checkBind(options: BindOptions): CheckedBind {
   checkTransport(options, ["udp"]);
   refuse(options, "tls", "only TCP carries it");
   refuseProxyProtocol(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
-  return { transport: "udp", hostname, port: options.port };
+  if (options.multicastTtl !== undefined) {
+    checkInteger("multicastTtl", options.multicastTtl, 0, 255);
+  }
+  checkBooleans(options, ["reuseAddress", "multicastLoopback"]);
+  return { ...options, transport: "udp", hostname };
 }
 
 /** Returns the bytes to send, text as UTF-8. */
@@ -116,6 +123,19 @@ export function checkFunctions<Name extends string>(
     const value = options?.[name];
     if (value !== undefined && typeof value !== "function") {
       throw new TypeError(`Invalid ${name} "${value}": expected a function`);
+    }
+  }
+}
+
+/** Throws unless these options, where given, are true or false. */
+function checkBooleans<Name extends string>(
+  options: Partial<Record<Name, unknown>>,
+  names: readonly Name[],
+): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new TypeError(`Invalid ${name} "${value}": expected true or false`);
     }
   }
 }

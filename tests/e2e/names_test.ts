@@ -40,6 +40,13 @@ const expected: Record<string, unknown> = {
       [hostname, Array(4).fill(code)] as const
     ),
   ),
+  "from a loopback address to the outside":
+    "SocketError: Cannot send to 198.18.5.2:9 (EINVAL): " +
+    'a socket bound to 127.0.0.1 reaches this machine only, bind "0.0.0.0"',
+  "a group on an interface of its own": {
+    "198.18.5.1": ["hello", true],
+    "fd00:70::1": ["hello", true],
+  },
   "a peer that never answers": ["ETIMEDOUT", "ETIMEDOUT"],
 };
 
