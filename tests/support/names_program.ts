@@ -176,6 +176,14 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return results;
   },
 
+  async "a link-local sender"() {
+    await using socket = await bind({ hostname: "::", port: 0 });
+    await using sender = await bind({ hostname: "::", port: 0 });
+    const { port } = socket.addr;
+    await sender.sendTo("x", { hostname: "fe80::70:1%net0", port });
+    return (await socket.recvFrom())[1].hostname;
+  },
+
   async "a peer that never answers"() {
     await using silent = await silentPeer("127.0.0.1");
     const { port } = silent;

@@ -17,6 +17,7 @@ ip link set net1 up
 ip link set net0 up
 ip addr add 198.18.5.1/24 dev net0
 ip addr add fd00:70::1/64 dev net0 nodad
+ip addr add fe80::70:1/64 dev net0 nodad
 ip route add blackhole 198.18.1.0/24
 ip route add unreachable 198.18.2.0/24
 ip route add prohibit 198.18.3.0/24
