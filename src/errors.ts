@@ -19,6 +19,7 @@
  * | `EPROTOTYPE` | the Unix path is that of a socket for datagrams |
  * | `EMFILE` | this process has no descriptor left |
  * | `EMSGSIZE` | the datagram is too large, or no message ends in `maxBytes` |
+ * | `ENODEV` | no network interface has the address |
  * | `EAFNOSUPPORT` | the address is of another family than the socket |
  * | `EOF` | the peer ended in the middle of a message |
  * | `EPROTO` | TLS failed; `reason` says why |
@@ -54,6 +55,7 @@ export type SocketErrorCode =
   | "EPROTOTYPE"
   | "EMFILE"
   | "EMSGSIZE"
+  | "ENODEV"
   | "EAFNOSUPPORT"
   | "EPROTO"
   | "EOF"
@@ -84,6 +86,7 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
   EMFILE:
     "no file descriptor is left, close some or raise the limit (ulimit -n)",
   EMSGSIZE: "the datagram is too large, send at most 65507 bytes",
+  ENODEV: "no network interface has this address",
   EAFNOSUPPORT: "the address is of another family than the socket's",
   EPROTO: "TLS failed",
   EOF: "the peer ended in the middle of a message",

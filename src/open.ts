@@ -130,11 +130,13 @@ export function connect(options: ConnectOptions): Promise<Connection> {
 }
 
 /**
- * Opens a UDP socket, to send and to receive datagrams.
+ * Opens a UDP socket, to send and to receive datagrams. It is not connected to
+ * a peer, so an ICMP refusal (`ECONNREFUSED`) is not reported: what is sent to a
+ * port where nothing listens is lost like any other datagram.
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, otherwise with
  * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`,
- * `EMFILE`.
+ * `EMFILE`, or `ENOTSUP` for what this runtime cannot do.
  *
  * @param options The address, by default on 127.0.0.1.
  * @returns The socket, ready to receive.
@@ -197,11 +199,11 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
     },
 
     async bind(options) {
-      const address = checkBind(options);
-      const call = `Cannot bind ${formatAddress(address)}`;
+      const checked = checkBind(options);
+      const call = `Cannot bind ${formatAddress(checked)}`;
       return await attempt(adapter, call, async (runtime) => {
         const queue = new DatagramQueue();
-        return new UdpSocket(await runtime.bind(address, queue), queue);
+        return new UdpSocket(await runtime.bind(checked, queue), queue);
       });
     },
   };

@@ -390,4 +390,26 @@ export interface BindOptions {
   hostname?: string | undefined;
   /** The port, 0 to 65535; with 0 the system chooses one, see `addr`. */
   port: number;
+  /**
+   * Shares the port with other sockets that set this option, in any program:
+   * each receives the datagrams of the multicast groups, and one of them those
+   * to the address itself.
+   *
+   * @default false
+   */
+  reuseAddress?: boolean | undefined;
+  /**
+   * The routers that a datagram to a multicast group may pass, plus one: 0 to
+   * 255. For IPv6 it is `ENOTSUP` on Deno, but for the default.
+   *
+   * @default 1
+   */
+  multicastTtl?: number | undefined;
+  /**
+   * Delivers datagrams to a multicast group on this machine, too. The loopback
+   * interface always does.
+   *
+   * @default true
+   */
+  multicastLoopback?: boolean | undefined;
 }

@@ -454,7 +454,8 @@ export interface DatagramSocket
    *
    * Rejects with `EMSGSIZE` above 65507 bytes, `EAFNOSUPPORT` for the other IP
    * version, `ENOTFOUND` for a name without an address of this socket's version,
-   * `ENETUNREACH` or `EHOSTUNREACH` without a route, `EACCES` without Deno's
+   * `ENETUNREACH` or `EHOSTUNREACH` without a route, `EINVAL` to another machine
+   * from a socket bound to 127.0.0.1, `EACCES` without Deno's
    * permission for that address, `EBADF` after `close()`, and with `TypeError` or
    * `RangeError` for wrong arguments. The socket stays usable.
    *
@@ -465,6 +466,44 @@ export interface DatagramSocket
     data: Uint8Array | string,
     to: { hostname: string; port: number },
   ): Promise<void>;
+  /**
+   * Joins a multicast group, to receive the datagrams sent to it. The socket
+   * must be bound to `"0.0.0.0"` or `"::"`. One that is bound to the address of
+   * an interface sends there; others send where the system's routes lead.
+   *
+   * Rejects with `EADDRINUSE` if it is joined already, with `ENODEV` if no
+   * interface has the address, with `EACCES` without Deno's permission to list
+   * the interfaces, which IPv6 needs, with `EBADF` after `close()`, and with
+   * `TypeError` for what is no multicast address of the socket's IP version.
+   *
+   * @param group The group: 224.0.0.0 to 239.255.255.255, or of ff00::/8.
+   * @param interfaceAddress An IP of the interface to receive on, also as
+   * `"::%eth0"`; by default the one that the system's routes name.
+   *
+   * @example Receive what is sent to a group on this machine
+   * ```ts
+   * import { bind } from "@parley/echo";
+   *
+   * const group = "239.255.70.70";
+   * await using member = await bind({ hostname: "0.0.0.0", port: 0 });
+   * await member.joinMulticast(group, "127.0.0.1");
+   * await using sender = await bind({ hostname: "127.0.0.1", port: 0 });
+   * await sender.sendTo("hi", { hostname: group, port: member.addr.port });
+   * const [data] = await member.recvFrom();
+   * console.log(new TextDecoder().decode(data)); // hi
+   * ```
+   */
+  joinMulticast(group: string, interfaceAddress?: string): Promise<void>;
+  /**
+   * Leaves a multicast group; `close()` leaves all.
+   *
+   * Rejects with `EADDRNOTAVAIL` if it is not joined on that interface, and
+   * otherwise as {@linkcode DatagramSocket.joinMulticast}.
+   *
+   * @param group The group.
+   * @param interfaceAddress The interface, as it was joined.
+   */
+  leaveMulticast(group: string, interfaceAddress?: string): Promise<void>;
   /**
    * Closes the socket: pending `recvFrom` calls reject with `EBADF`, and queued
    * datagrams are discarded. Resolves when the port can be bound again.

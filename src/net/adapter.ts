@@ -1,7 +1,12 @@
 import type { SocketError } from "../errors.ts";
 import type { Address, NetAddress } from "../socket.ts";
-import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
+import type {
+  CheckedBind,
+  CheckedConnect,
+  CheckedListen,
+} from "./checked_options.ts";
 import type { DatagramQueue } from "./datagram_queue.ts";
+import type { MulticastInterface } from "./multicast.ts";
 import type { SocketConnection } from "./socket_connection.ts";
 import type { WaitQueue } from "./wait_queue.ts";
 
@@ -41,6 +46,16 @@ export interface DatagramHandle {
     port: number,
     isName: boolean,
   ): Promise<void> | void;
+  /** Joins a group of the socket's family, or fails as the kernel does. */
+  joinMulticast(
+    group: string,
+    on: MulticastInterface | undefined,
+  ): Promise<void> | void;
+  /** Leaves the group on the same interface. */
+  leaveMulticast(
+    group: string,
+    on: MulticastInterface | undefined,
+  ): Promise<void> | void;
   /**
    * Closes the socket; resolves when the port is free.
    *
@@ -70,7 +85,7 @@ export interface Adapter {
   connect(options: CheckedConnect): Promise<SocketConnection>;
   /** Binds, and puts received datagrams into the queue. */
   bind(
-    address: NetAddress<"udp">,
+    options: CheckedBind,
     queue: DatagramQueue,
   ): DatagramHandle | Promise<DatagramHandle>;
   /**

@@ -9,6 +9,11 @@ export function isWildcard(hostname: string): boolean {
   return hostname === "0.0.0.0" || hostname === "::";
 }
 
+/** Whether an IP address reaches this machine alone. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "::1" || /^(::ffff:)?127\./.test(hostname);
+}
+
 /** Returns an address with the one form of its IP that can be compared. */
 export function canonicalAddress(address: Address): Address {
   if (address.transport === "unix") return address;

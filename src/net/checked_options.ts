@@ -1,4 +1,5 @@
 import type {
+  BindOptions,
   TcpConnectOptions,
   TcpListenOptions,
   TlsConnectOptions,
@@ -22,6 +23,9 @@ export type CheckedUnixListen = Filled<UnixListenOptions, "backlog">;
 export type CheckedTcpConnect =
   & Filled<TcpConnectOptions, "transport" | "hostname">
   & { tls?: TlsConnectOptions };
+
+/** Checked and complete {@linkcode BindOptions}. */
+export type CheckedBind = Filled<BindOptions, "transport" | "hostname">;
 
 /** Checked and complete options of `listen`. */
 export type CheckedListen = CheckedTcpListen | CheckedUnixListen;

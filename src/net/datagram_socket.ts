@@ -1,3 +1,4 @@
+import { canonicalIp } from "../ip.ts";
 import {
   type AbortOptions,
   type DatagramSocket,
@@ -5,7 +6,14 @@ import {
   type NetAddress,
 } from "../socket.ts";
 import type { DatagramHandle } from "./adapter.ts";
+import { isLoopback } from "./address.ts";
 import type { Datagram, DatagramQueue } from "./datagram_queue.ts";
+import {
+  checkGroup,
+  findInterface,
+  multicastError,
+  type MulticastVerb,
+} from "./multicast.ts";
 import { type Keys, ownOptions, ownSignal } from "./own_options.ts";
 import { socketError, toSocketError } from "./socket_error.ts";
 import { checkHostname, isAddress } from "./hostname.ts";
@@ -70,6 +78,14 @@ export class UdpSocket implements DatagramSocket {
     }
   }
 
+  joinMulticast(group: string, interfaceAddress?: string): Promise<void> {
+    return this.#setMembership("join", group, interfaceAddress);
+  }
+
+  leaveMulticast(group: string, interfaceAddress?: string): Promise<void> {
+    return this.#setMembership("leave", group, interfaceAddress);
+  }
+
   close(): Promise<void> {
     return this.#closed ??= this.#close();
   }
@@ -85,6 +101,25 @@ export class UdpSocket implements DatagramSocket {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #setMembership(
+    verb: MulticastVerb,
+    group: string,
+    interfaceAddress: string | undefined,
+  ): Promise<void> {
+    checkGroup(this.addr, group, interfaceAddress);
+    group = canonicalIp(group);
+    const closed = () => this.#closedError(`${verb} ${group} by`);
+    if (this.#closed) throw closed();
+    try {
+      const on = await findInterface(interfaceAddress);
+      if (this.#closed) throw closed();
+      if (verb === "join") await this.#handle.joinMulticast(group, on);
+      else await this.#handle.leaveMulticast(group, on);
+    } catch (error) {
+      throw multicastError(error, verb, group, interfaceAddress);
+    }
   }
 
   #send(
@@ -141,9 +176,15 @@ export class UdpSocket implements DatagramSocket {
   }
 
   #sendError(error: unknown, hostname: string, port: number): Error {
-    return this.#closed
-      ? this.#closedError("send from")
-      : toSocketError(error, sendCall(hostname, port));
+    if (this.#closed) return this.#closedError("send from");
+    const call = sendCall(hostname, port);
+    const found = toSocketError(error, call);
+    const own = this.addr.hostname;
+    if (found.code !== "EINVAL" || !isLoopback(own)) return found;
+    const all = own.includes(":") ? "::" : "0.0.0.0";
+    const remedy = `a socket bound to ${own} reaches this machine only, ` +
+      `bind "${all}"`;
+    return socketError("EINVAL", call, error, remedy);
   }
 
   #closedError(verb: string): Error {

@@ -54,6 +54,9 @@ export const BIND: Keys<BindOptions> = {
   transport: true,
   hostname: true,
   port: true,
+  reuseAddress: true,
+  multicastTtl: true,
+  multicastLoopback: true,
 };
 
 export const TLS_LISTEN: Keys<TlsListenOptions> = {

@@ -3,13 +3,16 @@ import {
   type ConnectOptions,
   formatAddress,
   type ListenOptions,
-  type NetAddress,
   type SendData,
   type TcpListenOptions,
   type UnixConnectOptions,
   type UnixListenOptions,
 } from "../socket.ts";
-import type { CheckedConnect, CheckedListen } from "./checked_options.ts";
+import type {
+  CheckedBind,
+  CheckedConnect,
+  CheckedListen,
+} from "./checked_options.ts";
 import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
@@ -88,12 +91,16 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
   return { ...options, transport: "tcp", hostname, tls };
 }
 
-/** Checks the options of `bind`, and returns the address to bind. */
-export function checkBind(given: BindOptions): NetAddress<"udp"> {
+/** Checks and completes the options of `bind`. */
+export function checkBind(given: BindOptions): CheckedBind {
   const options = ownBind("bind", given, BIND);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
-  return { transport: "udp", hostname, port: options.port };
+  if (options.multicastTtl !== undefined) {
+    checkInteger("multicastTtl", options.multicastTtl, 0, 255);
+  }
+  checkBooleans(options, ["reuseAddress", "multicastLoopback"]);
+  return { ...options, transport: "udp", hostname };
 }
 
 /** Returns the own options of a call that binds; throws on a wrong transport. */

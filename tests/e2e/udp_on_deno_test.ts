@@ -83,6 +83,7 @@ else {
       async () => {
         const files = [
           "../udp/datagram_socket_test.ts",
+          "../udp/multicast_test.ts",
           "../udp/names_test.ts",
           "../servers/serve_datagrams_test.ts",
         ]

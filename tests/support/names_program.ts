@@ -139,6 +139,51 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return codes;
   },
 
+  async "from a loopback address to the outside"() {
+    await using socket = await bind({ port: 0 });
+    try {
+      await socket.sendTo("x", { hostname: "198.18.5.2", port: 9 });
+    } catch (error) {
+      return String(error);
+    }
+  },
+
+  async "a group on an interface of its own"() {
+    const results: Record<string, unknown> = {};
+    const nets = [
+      { own: "198.18.5.1", any: "0.0.0.0", group: "239.255.70.7", scope: "" },
+      { own: "fd00:70::1", any: "::", group: "ff02::7007", scope: "%net0" },
+    ];
+    for (const { own, any, group, scope } of nets) {
+      await using member = await bind({ hostname: any, port: 0 });
+      const { port } = member.addr;
+      await member.joinMulticast(group, own);
+      const to = { hostname: `${group}${scope}`, port };
+      await using quiet = await bind({
+        hostname: own,
+        port: 0,
+        multicastLoopback: false,
+      });
+      await quiet.sendTo("quiet", to);
+      await using sender = await bind({ hostname: own, port: 0 });
+      await sender.sendTo("hello", to);
+      const [data, from] = await member.recvFrom();
+      results[own] = [
+        new TextDecoder().decode(data),
+        from.port === sender.addr.port,
+      ];
+    }
+    return results;
+  },
+
+  async "a link-local sender"() {
+    await using socket = await bind({ hostname: "::", port: 0 });
+    await using sender = await bind({ hostname: "::", port: 0 });
+    const { port } = socket.addr;
+    await sender.sendTo("x", { hostname: "fe80::70:1%net0", port });
+    return (await socket.recvFrom())[1].hostname;
+  },
+
   async "a peer that never answers"() {
     await using silent = await silentPeer("127.0.0.1");
     const { port } = silent;

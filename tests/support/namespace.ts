@@ -5,12 +5,19 @@ import { join } from "node:path";
 import { folder } from "./folder.ts";
 
 /**
- * Routes that refuse at once, each with a code of its own, and SYN segments
+ * A network that nothing else is in, for multicast and what leaves the machine;
+ * routes that refuse at once, each with a code of its own, and SYN segments
  * that are repeated only once.
  */
 const SETUP = `
 mount --bind "$1" /etc/hosts
 ip link set lo up
+ip link add net0 type veth peer name net1
+ip link set net1 up
+ip link set net0 up
+ip addr add 198.18.5.1/24 dev net0
+ip addr add fd00:70::1/64 dev net0 nodad
+ip addr add fe80::70:1/64 dev net0 nodad
 ip route add blackhole 198.18.1.0/24
 ip route add unreachable 198.18.2.0/24
 ip route add prohibit 198.18.3.0/24

@@ -61,6 +61,10 @@ export interface BunUdpSocket {
   /** Returns false when the kernel has no room; `drain` follows then. */
   send(data: Uint8Array, port: number, hostname: string): boolean;
   setBroadcast(enable: boolean): boolean;
+  setMulticastTTL(ttl: number): number;
+  setMulticastLoopback(enable: boolean): boolean;
+  addMembership(group: string, interfaceAddress?: string): boolean;
+  dropMembership(group: string, interfaceAddress?: string): boolean;
   close(): void;
 }
 

@@ -22,7 +22,7 @@ export const bun: Adapter = {
 
   connect: (options) => corrected(connectSocket(options)),
 
-  bind: (address, queue) => corrected(bindUdp(address, queue)),
+  bind: (options, queue) => corrected(bindUdp(options, queue)),
 };
 
 async function listen(

@@ -1,5 +1,10 @@
 import type { DatagramHandle } from "../../net/adapter.ts";
+import type { CheckedBind } from "../../net/checked_options.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
+import {
+  type MulticastInterface,
+  setDatagramOptions,
+} from "../../net/multicast.ts";
 import { withErrorCode } from "../../net/socket_error.ts";
 import { resolveOne, sendingFamily } from "../../net/resolve.ts";
 import type { NetAddress } from "../../socket.ts";
@@ -17,16 +22,20 @@ const LEFT_BY_ICMP = [
   "EPROTO",
 ];
 
+/** `SO_REUSEADDR`, as Bun's `node:dgram` sets it. */
+const REUSE_ADDRESS = 16;
+
 /** Binds a UDP socket on Bun. */
 export async function bindUdp(
-  { hostname, port }: NetAddress<"udp">,
+  options: CheckedBind,
   queue: DatagramQueue,
 ): Promise<DatagramHandle> {
   // `drain` and `data` come only once the socket is there.
   let handle: BunDatagramHandle | undefined;
   const socket = await Bun.udpSocket({
-    hostname: await resolveOne(hostname),
-    port,
+    hostname: await resolveOne(options.hostname),
+    port: options.port,
+    flags: options.reuseAddress ? REUSE_ADDRESS : 0,
     binaryType: "uint8array",
     socket: {
       data: (
@@ -40,8 +49,7 @@ export async function bindUdp(
       error: () => {},
     },
   });
-  // As on Deno, where it cannot be turned off.
-  socket.setBroadcast(true);
+  setDatagramOptions(socket, options);
   return handle = new BunDatagramHandle(socket);
 }
 
@@ -73,6 +81,14 @@ class BunDatagramHandle implements DatagramHandle {
     if (!this.#sendNow(data, hostname, port)) {
       return this.#sendWithRoom(data, hostname, port);
     }
+  }
+
+  joinMulticast(group: string, on?: MulticastInterface): void {
+    this.#socket.addMembership(group, on?.address);
+  }
+
+  leaveMulticast(group: string, on?: MulticastInterface): void {
+    this.#socket.dropMembership(group, on?.address);
   }
 
   close(): void {

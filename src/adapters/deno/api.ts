@@ -44,6 +44,11 @@ export interface DenoSocket {
   setKeepAlive?(): void;
 }
 
+/** What a `Deno.DatagramConn` has joined. */
+export interface DenoMembership {
+  leave(): Promise<void>;
+}
+
 /** A `Deno.DatagramConn`. */
 export interface DenoUdpSocket {
   readonly addr: NetAddress<"udp">;
@@ -54,6 +59,14 @@ export interface DenoUdpSocket {
     data: Uint8Array,
     to: { hostname: string; port: number },
   ): Promise<number>;
+  joinMulticastV4(
+    group: string,
+    interfaceAddress: string,
+  ): Promise<DenoMembership>;
+  joinMulticastV6(
+    group: string,
+    interfaceIndex: number,
+  ): Promise<DenoMembership>;
   close(): void;
 }
 

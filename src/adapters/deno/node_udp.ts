@@ -1,11 +1,19 @@
-// UDP on Deno without `--unstable-net`: slower, but it needs no flag.
-import type { Socket } from "node:dgram";
+// UDP on Deno by node:dgram: slower than Deno's own, but it needs no flag, and
+// has options that the other lacks.
+import { parseIp } from "../../ip.ts";
 import type { DatagramHandle } from "../../net/adapter.ts";
+import { isLoopback } from "../../net/address.ts";
+import type { CheckedBind } from "../../net/checked_options.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
+import {
+  type MulticastInterface,
+  noInterface,
+  setDatagramOptions,
+} from "../../net/multicast.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import type { NetAddress } from "../../socket.ts";
-import { Deno } from "./api.ts";
-import { chooseAddressFor } from "./names.ts";
+import { NodeDatagramHandle } from "../node/datagram_handle.ts";
+import { Deno, isGranted } from "./api.ts";
 
 /** Milliseconds in which a system call that fails at once has failed. */
 const AT_ONCE = 50;
@@ -16,15 +24,16 @@ const AT_ONCE = 50;
  * descriptor, and Deno panics where none is left.
  */
 export async function bindNodeUdp(
-  hostname: string,
-  port: number,
+  options: CheckedBind,
   queue: DatagramQueue,
 ): Promise<DatagramHandle> {
+  const { hostname, port, reuseAddress } = options;
   const { createSocket } = await import("node:dgram");
   // Without this import the `close` event never comes.
   await import("node:process");
   const socket = createSocket({
     type: hostname.includes(":") ? "udp6" : "udp4",
+    reuseAddr: reuseAddress,
     // The system call looks names up itself, and checks the permission for the
     // name; with Node's own lookup a missing one could not be caught.
     lookup: (name, _, done) => done(null, name, 0),
@@ -34,8 +43,8 @@ export async function bindNodeUdp(
   try {
     socket.bind({ address: hostname, port });
     if (failed !== undefined) throw failed;
-    socket.setBroadcast(true);
-    return new NodeDatagramHandle(socket, queue);
+    setDatagramOptions(socket, options);
+    return new CodedDatagramHandle(new NodeDatagramHandle(socket, queue));
   } catch (error) {
     socket.close();
     if (failed?.code !== "UNKNOWN") throw error;
@@ -43,49 +52,78 @@ export async function bindNodeUdp(
   }
 }
 
-class NodeDatagramHandle implements DatagramHandle {
+/** Gives errors the codes that Deno's `node:dgram` leaves out. */
+class CodedDatagramHandle implements DatagramHandle {
   readonly addr: NetAddress<"udp">;
-  readonly #socket: Socket;
+  readonly #socket: NodeDatagramHandle;
+  /** The groups joined, each with its interface. */
+  readonly #memberships = new Set<string>();
 
-  constructor(socket: Socket, queue: DatagramQueue) {
-    const { address: hostname, port } = socket.address();
-    this.addr = { transport: "udp", hostname, port };
+  constructor(socket: NodeDatagramHandle) {
+    this.addr = socket.addr;
     this.#socket = socket;
-    socket.on("message", (data, { address, port }) => {
-      // A copy: the buffer is 64 KiB, whatever came.
-      queue.put(new Uint8Array(data), address, port);
-    });
   }
 
-  async send(
-    data: Uint8Array,
-    hostname: string,
-    port: number,
-    isName: boolean,
-  ): Promise<void> {
-    const to = isName
-      ? await chooseAddressFor(this.addr, hostname, port)
-      : hostname;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#socket.send(data, port, to, (error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
+  async send(data: Uint8Array, hostname: string, port: number): Promise<void> {
     try {
-      await promise;
+      await this.#socket.send(data, hostname, port);
     } catch (error) {
-      throw await findError(error, to, port);
+      throw await findError(error, this.addr.hostname, hostname, port);
     }
   }
 
-  async close(sending: Promise<void> | undefined): Promise<void> {
-    // What is under way would be lost.
-    await sending;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#socket.close(resolve);
-    // Only then is the port free.
-    await promise;
+  async joinMulticast(group: string, on?: MulticastInterface): Promise<void> {
+    try {
+      this.#socket.joinMulticast(group, on);
+    } catch (error) {
+      throw await this.#joinError(error as NativeError, group, on);
+    }
+    this.#memberships.add(membershipKey(group, on));
   }
+
+  leaveMulticast(group: string, on?: MulticastInterface): void {
+    try {
+      this.#socket.leaveMulticast(group, on);
+    } catch (error) {
+      throw withErrorCode(error as NativeError, "EADDRNOTAVAIL");
+    }
+    this.#memberships.delete(membershipKey(group, on));
+  }
+
+  close(sending: Promise<void> | undefined): Promise<void> {
+    return this.#socket.close(sending);
+  }
+
+  /** Deno reports EINVAL, whatever it was. */
+  async #joinError(
+    error: NativeError,
+    group: string,
+    on: MulticastInterface | undefined,
+  ): Promise<NativeError> {
+    if (this.#memberships.has(membershipKey(group, on))) {
+      return withErrorCode(error, "EADDRINUSE");
+    }
+    if (on !== undefined && await isMissing(on)) return noInterface(error);
+    // With another address of the same interface, or with none.
+    const isJoined = [...this.#memberships]
+      .some((key) => key.startsWith(`${group} `));
+    if (isJoined) return withErrorCode(error, "EADDRINUSE");
+    if (on === undefined) return noInterface(error);
+    return withErrorCode(error, "ENOBUFS");
+  }
+}
+
+function membershipKey(group: string, on?: MulticastInterface): string {
+  return `${group} ${on?.address ?? ""}`;
+}
+
+/** Whether an IPv4 interface does not exist; IPv6's has been looked up. */
+async function isMissing({ address }: MulticastInterface): Promise<boolean> {
+  if (address.includes(":")) return false;
+  if (!isGranted({ name: "sys", kind: "networkInterfaces" })) return true;
+  const { networkInterfaces } = await import("node:os");
+  const known = Object.values(networkInterfaces()).flat();
+  return !known.some((one) => one?.address === address);
 }
 
 /** Codes of a route, which are those of every transport. */
@@ -97,10 +135,17 @@ const ROUTE_CODES = ["ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"];
  */
 async function findError(
   error: unknown,
+  own: string,
   hostname: string,
   port: number,
 ): Promise<unknown> {
-  if ((error as NativeError).code !== "UNKNOWN") return error;
+  if (!isUnknown(error)) return error;
+  // What a TCP connect, from any address, would not meet.
+  const isOutside = isLoopback(own) && parseIp(hostname)?.length === 4 &&
+    !isLoopback(hostname);
+  if (isOutside && isGranted({ name: "net", host: `${hostname}:${port}` })) {
+    return withErrorCode(error, "EINVAL");
+  }
   try {
     const signal = AbortSignal.timeout(AT_ONCE);
     (await Deno.connect({ hostname, port, signal })).close();
@@ -111,4 +156,8 @@ async function findError(
     if (code !== undefined && ROUTE_CODES.includes(code)) return found;
   }
   return error;
+}
+
+function isUnknown(error: unknown): error is NativeError {
+  return error instanceof Error && (error as NativeError).code === "UNKNOWN";
 }

@@ -33,7 +33,7 @@ export const deno: Adapter = {
 
   connect: (options) => corrected(connectSocket(options)),
 
-  bind: (address, queue) => corrected(bindUdp(address, queue)),
+  bind: (options, queue) => corrected(bindUdp(options, queue)),
 
   // `process.stderr`, as `console.error`, blocks while a pipe is not read.
   async writeError(data) {

@@ -1,73 +1,73 @@
 import type { DatagramHandle } from "../../net/adapter.ts";
+import type { CheckedBind } from "../../net/checked_options.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
-import type { NetAddress } from "../../socket.ts";
-import { Deno, type DenoUdpSocket } from "./api.ts";
+import type { MulticastInterface } from "../../net/multicast.ts";
+import { socketError } from "../../net/socket_error.ts";
+import { formatAddress, type NetAddress } from "../../socket.ts";
+import { Deno } from "./api.ts";
 import { chooseAddress, chooseAddressFor } from "./names.ts";
+import { bindNativeUdp } from "./native_udp.ts";
 import { bindNodeUdp } from "./node_udp.ts";
 
 /** Binds a UDP socket on Deno. */
 export async function bindUdp(
-  { hostname, port }: NetAddress<"udp">,
+  options: CheckedBind,
   queue: DatagramQueue,
 ): Promise<DatagramHandle> {
-  const address = await chooseAddress(hostname, port);
-  if (Deno.listenDatagram === undefined) {
-    return await bindNodeUdp(address, port, queue);
+  const hostname = await chooseAddress(options.hostname, options.port);
+  const { reuseAddress, multicastTtl = 1, multicastLoopback = true } = options;
+  // node:dgram on Deno sets that of IPv4 only, without an error.
+  if (hostname.includes(":") && multicastTtl !== 1) {
+    const call = `Cannot bind ${formatAddress(options)}`;
+    const remedy = "Deno cannot set multicastTtl for IPv6, omit it";
+    throw socketError("ENOTSUP", call, undefined, remedy);
   }
-  const socket = Deno.listenDatagram({
-    transport: "udp",
-    hostname: address,
-    port,
-  });
-  return new DenoDatagramHandle(socket, queue);
+  // Deno's own socket has these options for members of a group only.
+  const isNative = Deno.listenDatagram !== undefined && !reuseAddress &&
+    multicastTtl === 1 && multicastLoopback;
+  const bindTo = isNative ? bindNativeUdp : bindNodeUdp;
+  return new DenoDatagramHandle(await bindTo({ ...options, hostname }, queue));
 }
 
+/** Chooses the address of a name, for either kind of socket. */
 class DenoDatagramHandle implements DatagramHandle {
   readonly addr: NetAddress<"udp">;
-  readonly #socket: DenoUdpSocket;
-  readonly #queue: DatagramQueue;
-  readonly #receiving: Promise<void>;
-  #isClosed = false;
+  readonly #socket: DatagramHandle;
 
-  constructor(socket: DenoUdpSocket, queue: DatagramQueue) {
-    const { hostname, port } = socket.addr;
-    this.addr = { transport: "udp", hostname, port };
+  constructor(socket: DatagramHandle) {
+    this.addr = socket.addr;
     this.#socket = socket;
-    this.#queue = queue;
-    this.#receiving = this.#receive();
   }
 
-  async send(
+  send(
     data: Uint8Array,
     hostname: string,
     port: number,
     isName: boolean,
+  ): Promise<void> | void {
+    return isName
+      ? this.#sendToName(data, hostname, port)
+      : this.#socket.send(data, hostname, port, false);
+  }
+
+  joinMulticast(group: string, on?: MulticastInterface): Promise<void> | void {
+    return this.#socket.joinMulticast(group, on);
+  }
+
+  leaveMulticast(group: string, on?: MulticastInterface): Promise<void> | void {
+    return this.#socket.leaveMulticast(group, on);
+  }
+
+  close(sending: Promise<void> | undefined): Promise<void> | void {
+    return this.#socket.close(sending);
+  }
+
+  async #sendToName(
+    data: Uint8Array,
+    name: string,
+    port: number,
   ): Promise<void> {
-    const to = isName
-      ? await chooseAddressFor(this.addr, hostname, port)
-      : hostname;
-    await this.#socket.send(data, { hostname: to, port });
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#socket.close();
-    // The receive under way keeps the address until it has been cancelled.
-    await this.#receiving;
-  }
-
-  /** Receives ahead, as the other UDP sockets do, so that drops are counted. */
-  async #receive(): Promise<void> {
-    const buffer = new Uint8Array(65536);
-    while (!this.#isClosed) {
-      try {
-        const [data, from] = await this.#socket.receive(buffer);
-        this.#queue.put(data.slice(), from.hostname, from.port);
-      } catch {
-        // Closed; or an error of one datagram, which is skipped. The pause
-        // keeps an error that lasts from blocking the event loop.
-        await new Promise((resolve) => setTimeout(resolve));
-      }
-    }
+    const address = await chooseAddressFor(this.addr, name, port);
+    await this.#socket.send(data, address, port, false);
   }
 }

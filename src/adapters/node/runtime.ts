@@ -34,11 +34,11 @@ export const node: Adapter = {
     return await connect(options, await addressesOf(options.hostname));
   },
 
-  async bind(address, queue) {
-    checkVersion("bind", address);
+  async bind(options, queue) {
+    checkVersion("bind", options);
     const { bindUdp } = await import("./udp.ts");
-    const hostname = await addressOf(address.hostname);
-    return await bindUdp({ ...address, hostname }, queue);
+    const hostname = await addressOf(options.hostname);
+    return await bindUdp({ ...options, hostname }, queue);
   },
 };
 

@@ -1,20 +1,24 @@
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIP, isIPv4 } from "node:net";
 import type { DatagramHandle } from "../../net/adapter.ts";
+import type { CheckedBind } from "../../net/checked_options.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
+import { setDatagramOptions } from "../../net/multicast.ts";
 import { sendingFamily } from "../../net/resolve.ts";
-import type { NetAddress } from "../../socket.ts";
+import { NodeDatagramHandle } from "./datagram_handle.ts";
 import { addressOf } from "./names.ts";
 
 /** Binds a UDP socket by `node:dgram`. */
 export async function bindUdp(
-  { hostname, port }: NetAddress<"udp">,
+  options: CheckedBind,
   queue: DatagramQueue,
 ): Promise<DatagramHandle> {
+  const { hostname, port, reuseAddress } = options;
   const isIPv6 = hostname.includes(":");
   const socket = createSocket({
     type: isIPv6 ? "udp6" : "udp4",
+    reuseAddr: reuseAddress,
     lookup(name, _, done) {
       // An IPv6 socket on all addresses speaks IPv4 as well.
       const found = (address: string) => {
@@ -35,44 +39,10 @@ export async function bindUdp(
   socket.bind({ address: hostname, port });
   try {
     await bound;
-    socket.setBroadcast(true);
+    setDatagramOptions(socket, options);
   } catch (error) {
     socket.close();
     throw error;
   }
   return new NodeDatagramHandle(socket, queue);
-}
-
-class NodeDatagramHandle implements DatagramHandle {
-  readonly addr: NetAddress<"udp">;
-  readonly #socket: Socket;
-
-  constructor(socket: Socket, queue: DatagramQueue) {
-    const { address: hostname, port } = socket.address();
-    this.addr = { transport: "udp", hostname, port };
-    this.#socket = socket;
-    socket.on("message", (data, { address, port }) => {
-      // A copy where the buffer is larger than what came.
-      queue.put(new Uint8Array(data), address, port);
-    });
-    // An ICMP refusal of a datagram that cannot be named any more.
-    socket.on("error", () => {});
-  }
-
-  send(data: Uint8Array, hostname: string, port: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#socket.send(data, port, hostname, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-    return promise;
-  }
-
-  async close(sending: Promise<void> | undefined): Promise<void> {
-    // What is under way would be lost.
-    await sending;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#socket.close(() => resolve());
-    await promise;
-  }
 }

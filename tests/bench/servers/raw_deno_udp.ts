@@ -1,6 +1,7 @@
 // UDP echo by hand on Deno; needs --unstable-net.
-interface Datagrams extends AsyncIterable<[Uint8Array, Deno.Addr]> {
+interface Datagrams {
   readonly addr: { port: number };
+  receive(into: Uint8Array): Promise<[Uint8Array, Deno.Addr]>;
   send(data: Uint8Array, to: Deno.Addr): Promise<number>;
 }
 
@@ -17,4 +18,9 @@ const socket = listenDatagram({
 });
 console.log(socket.addr.port);
 
-for await (const [data, from] of socket) await socket.send(data, from);
+// The iterator would allocate 64 KiB for each datagram.
+const buffer = new Uint8Array(65536);
+for (;;) {
+  const [data, from] = await socket.receive(buffer);
+  await socket.send(data, from);
+}
