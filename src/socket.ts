@@ -264,6 +264,28 @@ export interface Connection extends AsyncDisposable {
    * ```
    */
   close(): Promise<void>;
+  /**
+   * Closes the socket at once with a TCP reset (RST) on Bun and Node.js, TLS
+   * included: the peer's calls fail with `ECONNRESET`, so it cannot take what it
+   * got for a whole message. Queued sends are dropped, and bytes for which
+   * `send` resolved may be lost. Deno cannot reset, and Unix sockets have no
+   * reset: there it is a `close()`, on TLS without a close_notify. Pending calls
+   * reject with `EBADF`. Idempotent, and does nothing after `close()`.
+   *
+   * @example Give up a reply in its middle
+   * ```ts
+   * import { connect, serve } from "@parley/echo";
+   *
+   * await using server = await serve({ port: 0 }, async (conn) => {
+   *   await conn.send("half of the rep");
+   *   await conn.reset();
+   * });
+   * await using conn = await connect({ port: server.addr.port });
+   * await new Response(conn.readable).text()
+   *   .catch((error) => console.log(error.code)); // ECONNRESET
+   * ```
+   */
+  reset(): Promise<void>;
 }
 
 /**

@@ -101,6 +101,11 @@ export class SocketConnection implements Connection {
     return DONE;
   }
 
+  reset(): Promise<void> {
+    this.#stream.reset();
+    return DONE;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

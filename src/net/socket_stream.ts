@@ -114,10 +114,20 @@ export class SocketStream implements HandleEvents, SendErrors {
   }
 
   close(): void {
+    this.#close(false);
+  }
+
+  reset(): void {
+    this.#close(true);
+  }
+
+  #close(isReset: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#chunks = null;
-    this.#handle.close();
+    const handle = this.#handle;
+    if (isReset && handle.reset !== undefined) handle.reset();
+    else handle.close();
     const isReceiving = this.#receiver !== null || this.#pipe !== null;
     if (isReceiving) this.#rejectReceive(this.#error("EBADF", "receive"));
     this.sending.close();

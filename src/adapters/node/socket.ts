@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { rejectOnAbort } from "../../net/abort.ts";
 import { tcpAddress } from "../../net/address.ts";
@@ -41,20 +42,28 @@ export function toConnection(
   socket: Socket,
   { local, remote }: Endpoints,
 ): SocketConnection {
-  return new SocketConnection(new NodeHandle(socket, false), local, remote);
+  const tcp = remote.transport === "unix" ? undefined : socket;
+  return new SocketConnection(
+    new NodeHandle(socket, false, tcp),
+    local,
+    remote,
+  );
 }
 
 /**
  * Makes the connection over a TLS socket after its handshake.
  *
+ * @param below The stream that carries the TLS records.
  * @param flow What to pause, if it is not the socket.
  */
 export function toSecureConnection(
   socket: TLSSocket,
+  below: Duplex,
   { local, remote }: Endpoints,
   flow?: Flow,
 ): SocketConnection {
-  const handle = new NodeHandle(socket, true, flow);
+  const tcp = "resetAndDestroy" in below ? below as Socket : undefined;
+  const handle = new NodeHandle(socket, true, tcp, flow);
   const alpnProtocol = socket.alpnProtocol || undefined;
   return new SocketConnection(handle, local, remote, alpnProtocol);
 }

@@ -100,7 +100,7 @@ export class ServerHandshakes {
     secured.once("close", giveUp);
     secured.once("secure", () => {
       if (!this.#pending.remove(secured)) return;
-      const connection = toSecureConnection(secured, endpoints, flow);
+      const connection = toSecureConnection(secured, socket, endpoints, flow);
       if (!this.#queue.put(connection)) connection.close();
     });
   }
@@ -149,7 +149,7 @@ export async function clientHandshake(
         secured,
         "secureConnect",
         signal,
-        () => toSecureConnection(secured, endpoints, flow),
+        () => toSecureConnection(secured, socket, endpoints, flow),
       );
     } catch (error) {
       socket.destroy();
