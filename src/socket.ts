@@ -202,7 +202,8 @@ export interface Connection extends AsyncDisposable {
    * nothing and applies backpressure. Meanwhile `recv` rejects with `EBUSY`.
    *
    * Rejects like `recv` of this connection and `send` of the destination; both
-   * stay open then, but bytes read and not yet sent are lost. An abort stops it
+   * stay open then, but bytes read and not yet sent are lost: end them by
+   * `reset()`, as {@linkcode serve} does with the connection of its handler. An abort stops it
    * between chunks: bytes already read are still sent, and the next `recv` gets
    * the rest.
    *

@@ -22,6 +22,9 @@ export let applyProxyHeader: (
   rest: Bytes,
 ) => void;
 
+/** Whether a send has not gone out yet. For servers, not for users. */
+export let isSending: (connection: Connection) => boolean;
+
 /**
  * A connection over a runtime's {@linkcode Handle}: the interface, and nothing
  * that its user should not reach. {@linkcode SocketStream} holds the rules.
@@ -111,6 +114,8 @@ export class SocketConnection implements Connection {
   }
 
   static {
+    isSending = (connection) =>
+      #stream in connection && connection.#stream.isWriting;
     applyProxyHeader = (connection, endpoints, rest) => {
       const stream = connection.#stream;
       if (endpoints !== undefined) {

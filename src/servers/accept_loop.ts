@@ -1,6 +1,11 @@
 import { checkNumber } from "../net/validate.ts";
-import { SocketError } from "../errors.ts";
-import { DRAIN_TIME, drainConnection } from "./drain.ts";
+import {
+  cutError,
+  DRAIN_TIME,
+  drainConnection,
+  idleError,
+  SEND_TIME,
+} from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
 import { isSocketError, log } from "./log.ts";
 import type {
@@ -12,12 +17,8 @@ import type {
   ShutdownOptions,
 } from "./server.ts";
 import { canonicalAddress } from "../net/address.ts";
-import {
-  type Address,
-  type Connection,
-  formatAddress,
-  type Listener,
-} from "../socket.ts";
+import { isSending } from "../net/socket_connection.ts";
+import type { Address, Connection, Listener } from "../socket.ts";
 
 /** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -37,7 +38,9 @@ interface ConnectionEntry {
   bytes: number;
   /** When a sweep last saw `bytes` change. */
   activeAt: number;
-  /** When the drain after the handler must be over. */
+  /** Whether the handler has returned: queued sends go out. */
+  ended: boolean;
+  /** When the drain after them must be over. */
   drainDeadline: number;
 }
 
@@ -181,6 +184,7 @@ export class StreamServer<A extends Address> implements Server<A> {
       acceptedAt: now,
       bytes: 0,
       activeAt: now,
+      ended: false,
       drainDeadline: Infinity,
     };
     this.#entries.add(entry);
@@ -223,7 +227,7 @@ export class StreamServer<A extends Address> implements Server<A> {
       // Not awaited: a suspended async function here would keep half a
       // kilobyte for every idle connection.
       Promise.resolve(this.#handler(conn, this.#context)).then(
-        () => this.#drain(entry),
+        () => this.#end(entry),
         (error) => this.#handlerFailed(entry, error),
       );
     } catch (error) {
@@ -231,28 +235,50 @@ export class StreamServer<A extends Address> implements Server<A> {
     }
   }
 
-  #drain(entry: ConnectionEntry): void {
+  /** Ends a connection in order: queued sends, the FIN, a bounded drain. */
+  async #end(entry: ConnectionEntry): Promise<void> {
+    const { conn } = entry;
+    entry.ended = true;
+    entry.activeAt = performance.now();
+    try {
+      await conn.closeWrite();
+    } catch (error) {
+      // The handler may have closed the connection itself. Otherwise the peer
+      // is gone, before it got what the handler had queued.
+      const wasClosed = isSocketError(error) && error.code === "EBADF";
+      return this.#remove(entry, wasClosed ? undefined : { error });
+    }
     entry.drainDeadline = performance.now() + DRAIN_TIME;
-    drainConnection(entry.conn).then(() => this.#remove(entry));
+    await drainConnection(conn);
+    this.#remove(entry);
   }
 
   #handlerFailed(entry: ConnectionEntry, error: unknown): void {
     const { signal } = this.#stop;
     // A handler that rethrows the shutdown's reason has finished as asked.
-    if (signal.aborted && error === signal.reason) return this.#drain(entry);
+    if (signal.aborted && error === signal.reason) return void this.#end(entry);
     // A `SocketError` after the server itself closed the connection is the
     // consequence of that close, not a failure to report.
     if (this.#entries.has(entry) || !isSocketError(error)) {
       this.#reportError(error, entry.conn);
     }
-    this.#remove(entry, { error });
+    this.#remove(entry, { error }, true);
   }
 
-  /** Closes a connection, frees its slot, and calls `onDisconnect`. */
-  #remove(entry: ConnectionEntry, failure?: { error: unknown }): void {
+  /**
+   * Closes a connection, frees its slot, and calls `onDisconnect`.
+   *
+   * @param isCut Whether to reset: the peer must not take a part for the whole.
+   */
+  #remove(
+    entry: ConnectionEntry,
+    failure?: { error: unknown },
+    isCut: boolean = isSending(entry.conn),
+  ): void {
     if (!this.#entries.delete(entry)) return;
     const { conn, handled, acceptedAt } = entry;
-    conn.close();
+    if (isCut) conn.reset();
+    else conn.close();
     const { remoteAddr, bytesReceived, bytesSent } = conn;
     this.#totals.bytesReceived += bytesReceived;
     this.#totals.bytesSent += bytesSent;
@@ -304,17 +330,14 @@ export class StreamServer<A extends Address> implements Server<A> {
       else if (bytes !== entry.bytes) {
         entry.bytes = bytes;
         entry.activeAt = now;
+      } else if (entry.ended && now - entry.activeAt >= SEND_TIME) {
+        // The drain has a deadline of its own.
+        if (entry.drainDeadline === Infinity) {
+          this.#remove(entry, { error: cutError(conn) });
+        }
       } else if (now - entry.activeAt >= this.#idleTimeout) {
         this.#remove(entry, { error: idleError(conn, this.#idleTimeout) });
       }
     }
   }
-}
-
-function idleError(conn: Connection, milliseconds: number): SocketError {
-  const peer = formatAddress(conn.remoteAddr);
-  return new SocketError(
-    "ETIMEDOUT",
-    `Closed the connection of ${peer} (ETIMEDOUT): idle for ${milliseconds} ms`,
-  );
 }

@@ -18,10 +18,12 @@ export interface HandlerContext {
 /**
  * Serves one connection.
  *
- * After it returns, the connection ends in an orderly way: queued sends go out,
- * then the FIN, and what the peer still sends is read and discarded, for about
- * five seconds and at most 4 MiB. After it throws, the connection is closed, and
- * no other is affected.
+ * After it returns, the connection ends in an orderly way: queued sends go out
+ * for as long as the peer takes some, then the FIN, and what the peer still
+ * sends is read and discarded, for about five seconds and at most 4 MiB. After
+ * it throws, or once the peer has taken nothing for about five seconds, the
+ * connection ends by {@linkcode Connection.reset}, so that no peer takes a part
+ * of a reply for the whole. No other connection is affected.
  *
  * @example Compose handlers
  * ```ts
@@ -67,8 +69,9 @@ export interface ConnectionSummary {
   /** Milliseconds from accept to close, with a fraction. */
   duration: number;
   /**
-   * The reason for an early end: what the handler threw, or an `ETIMEDOUT`
-   * after `idleTimeout`. Absent otherwise, as after a shutdown.
+   * The reason for an early end: what the handler threw, an `ETIMEDOUT` after
+   * `idleTimeout` or when the peer took no more of the queued sends, or the
+   * error that these met. Absent otherwise, as after a shutdown.
    */
   error?: unknown;
 }
@@ -101,7 +104,7 @@ export interface ServerOptions {
    * keep an idle connection. The close may come up to two seconds late. A peer
    * that does not read counts as idle once the kernel's buffers are full. The
    * handler's calls then reject with `EBADF`, and the summary of `onDisconnect`
-   * has an `ETIMEDOUT`.
+   * has an `ETIMEDOUT`. Sends that still wait end in a reset.
    *
    * @default 300000
    */
@@ -180,7 +183,8 @@ export interface Server<A extends Address = Address> extends AsyncDisposable {
   readonly finished: Promise<void>;
   /**
    * Stops accepting, aborts the handlers' `signal`, lets them finish, and after
-   * `timeout` closes the remaining connections. Resolves when all are closed.
+   * `timeout` closes the remaining connections, by a reset where sends still
+   * wait. Resolves when all are closed.
    * A second call may shorten the time.
    *
    * Rejects with `RangeError` or `TypeError` for a wrong `timeout`; the server

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import type { Flow } from "./duplex.ts";
 import type { Handle, HandleEvents } from "../../net/handle.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
@@ -92,6 +93,12 @@ export class NodeHandle implements Handle {
   }
 
   reset(): void {
+    // Amid an event of TLS it would end Node by a segmentation fault.
+    if (this.#isSecure) setImmediate(() => this.#resetNow());
+    else this.#resetNow();
+  }
+
+  #resetNow(): void {
     this.#tcp?.resetAndDestroy();
     this.#socket.destroy();
   }
