@@ -1,11 +1,11 @@
+import type { SocketError } from "../errors.ts";
 import { checkNumber } from "../net/validate.ts";
 import {
-  cutError,
-  DRAIN_TIME,
-  drainConnection,
-  idleError,
-  SEND_TIME,
-} from "./drain.ts";
+  checkTime,
+  type ConnectionEntry,
+  newEntry,
+} from "./connection_entry.ts";
+import { DRAIN_TIME, drainConnection } from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
 import { isSocketError, log } from "./log.ts";
 import type {
@@ -17,7 +17,10 @@ import type {
   ShutdownOptions,
 } from "./server.ts";
 import { canonicalAddress } from "../net/address.ts";
+import { acceptCall } from "../net/accept_queue.ts";
 import { isSending } from "../net/socket_connection.ts";
+import { socketError } from "../net/socket_error.ts";
+import { reportRejects } from "../net/socket_listener.ts";
 import type { Address, Connection, Listener } from "../socket.ts";
 
 /** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
@@ -25,24 +28,6 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Milliseconds from an unexpected error of `accept` to the next try. */
 const ACCEPT_PAUSE = 100;
-
-/** An accepted connection, until it is closed. */
-interface ConnectionEntry {
-  /** The connection. */
-  conn: Connection;
-  /** Whether the handler has been called: the filter and limits let it pass. */
-  handled: boolean;
-  /** When it was accepted, by `performance.now()`. */
-  acceptedAt: number;
-  /** Bytes received and sent, as of the last sweep. */
-  bytes: number;
-  /** When a sweep last saw `bytes` change. */
-  activeAt: number;
-  /** Whether the handler has returned: queued sends go out. */
-  ended: boolean;
-  /** When the drain after them must be over. */
-  drainDeadline: number;
-}
 
 /** Runs the accept loop: limits, filter, idle timeout, shutdown. */
 export class StreamServer<A extends Address> implements Server<A> {
@@ -87,6 +72,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.#maxConnections = options.maxConnections ?? 16384;
     this.#hostLimit = new HostLimit(options.maxConnectionsPerHost ?? Infinity);
     this.#idleTimeout = (options.idleTimeout ?? 300_000) || Infinity;
+    reportRejects(listener, (peer, error) => this.#onReject(peer, error));
     this.finished = this.#run();
   }
 
@@ -177,20 +163,16 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   /** Applies the limit per host and the filter to a new connection. */
   #accept(conn: Connection): void {
-    const now = performance.now();
-    const entry: ConnectionEntry = {
-      conn,
-      handled: false,
-      acceptedAt: now,
-      bytes: 0,
-      activeAt: now,
-      ended: false,
-      drainDeadline: Infinity,
-    };
+    const entry = newEntry(conn);
     this.#entries.add(entry);
     const { filter } = this.#options;
-    if (!this.#hostLimit.add(conn.remoteAddr)) this.#reject(entry);
-    else if (filter === undefined) this.#handle(entry);
+    if (!this.#hostLimit.add(conn.remoteAddr)) {
+      this.#reject(
+        entry,
+        "EAGAIN",
+        "its host has `maxConnectionsPerHost` open",
+      );
+    } else if (filter === undefined) this.#handle(entry);
     else this.#applyFilter(filter, entry);
   }
 
@@ -200,20 +182,39 @@ export class StreamServer<A extends Address> implements Server<A> {
     entry: ConnectionEntry,
   ): Promise<void> {
     let passed = false;
+    let fault: unknown;
     try {
       passed = await filter(canonicalAddress(entry.conn.remoteAddr));
     } catch (error) {
+      fault = error;
       this.#reportError(error, entry.conn);
     }
     // A shutdown or the idle timeout may have removed it meanwhile.
     if (!this.#entries.has(entry)) return;
     if (passed) this.#handle(entry);
-    else this.#reject(entry);
+    else this.#reject(entry, "EACCES", "the filter refuses it", fault);
   }
 
-  #reject(entry: ConnectionEntry): void {
-    this.#totals.rejected++;
+  #reject(
+    entry: ConnectionEntry,
+    code: "EAGAIN" | "EACCES",
+    reason: string,
+    cause?: unknown,
+  ): void {
+    const peer = entry.conn.remoteAddr;
     this.#remove(entry);
+    this.#onReject(peer, socketError(code, acceptCall(peer), cause, reason));
+  }
+
+  /** Counts and reports a connection that the handler never saw. */
+  #onReject(peer: Address, error: SocketError): void {
+    this.#totals.rejected++;
+    const { onReject } = this.#options;
+    if (onReject === undefined) return;
+    this.#runCallback(
+      undefined,
+      () => onReject(canonicalAddress(peer), error),
+    );
   }
 
   /** Calls `onConnect` and the handler, and follows up on its end. */
@@ -272,7 +273,7 @@ export class StreamServer<A extends Address> implements Server<A> {
    */
   #remove(
     entry: ConnectionEntry,
-    failure?: { error: unknown },
+    failure?: { error?: unknown },
     isCut: boolean = isSending(entry.conn),
   ): void {
     if (!this.#entries.delete(entry)) return;
@@ -324,20 +325,8 @@ export class StreamServer<A extends Address> implements Server<A> {
   #sweep(): void {
     const now = performance.now();
     for (const entry of this.#entries) {
-      const { conn } = entry;
-      const bytes = conn.bytesReceived + conn.bytesSent;
-      if (now >= entry.drainDeadline) this.#remove(entry);
-      else if (bytes !== entry.bytes) {
-        entry.bytes = bytes;
-        entry.activeAt = now;
-      } else if (entry.ended && now - entry.activeAt >= SEND_TIME) {
-        // The drain has a deadline of its own.
-        if (entry.drainDeadline === Infinity) {
-          this.#remove(entry, { error: cutError(conn) });
-        }
-      } else if (now - entry.activeAt >= this.#idleTimeout) {
-        this.#remove(entry, { error: idleError(conn, this.#idleTimeout) });
-      }
+      const limit = checkTime(entry, now, this.#idleTimeout);
+      if (limit !== undefined) this.#remove(entry, limit);
     }
   }
 }

@@ -1,9 +1,6 @@
 import { SocketError } from "../errors.ts";
-import { socketError } from "../net/socket_error.ts";
-import { type Connection, formatAddress } from "../socket.ts";
+import type { Connection } from "../socket.ts";
 
-/** Milliseconds that queued sends may rest after the handler. */
-export const SEND_TIME = 5000;
 /** Milliseconds that a drain may take. */
 export const DRAIN_TIME = 5000;
 /** Bytes that a drain reads at most. */
@@ -32,21 +29,4 @@ export async function drainConnection(conn: Connection): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
     await drainConnection(conn);
   }
-}
-
-/** The error of a connection closed by `idleTimeout`. */
-export function idleError(conn: Connection, milliseconds: number): SocketError {
-  return timeoutError(conn, `idle for ${milliseconds} ms`);
-}
-
-/** The error of a connection that took no queued send any more. */
-export function cutError(conn: Connection): SocketError {
-  const reason =
-    `the peer took nothing of the queued sends for ${SEND_TIME} ms`;
-  return timeoutError(conn, reason);
-}
-
-function timeoutError(conn: Connection, reason: string): SocketError {
-  const call = `Closed the connection of ${formatAddress(conn.remoteAddr)}`;
-  return socketError("ETIMEDOUT", call, undefined, reason);
 }

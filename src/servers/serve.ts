@@ -70,6 +70,7 @@ const CALLBACKS = [
   "onListen",
   "onConnect",
   "onDisconnect",
+  "onReject",
   "onError",
 ] as const;
 

@@ -1,3 +1,4 @@
+import type { SocketError } from "../errors.ts";
 import type { DatagramServer } from "./datagram_server.ts";
 import type {
   Address,
@@ -133,6 +134,23 @@ export interface ServerOptions {
   /** Called after the end of each connection for which the handler was called. */
   onDisconnect?: (summary: ConnectionSummary) => void | Promise<void>;
   /**
+   * Called for each connection that is closed before the handler, with the
+   * peer's address, in the form that `filter` gets, and the reason:
+   *
+   * | code | reason |
+   * | --- | --- |
+   * | `EACCES` | the `filter` refused it, or it is no trusted proxy |
+   * | `EAGAIN` | `maxConnectionsPerHost`; the `backlog` is full, on Bun and Node.js; 511 later handshakes are pending |
+   * | `EPROTO` | the TLS handshake failed; the PROXY header is malformed or missing |
+   * | `ETIMEDOUT` | 10 s were too few for the TLS handshake or PROXY header |
+   * | `EMFILE` | no descriptor is left, on Bun |
+   *
+   * A peer beyond `maxConnections` waits and is not rejected, and those that
+   * the kernel refuses, or that a shutdown closes, are not reported. Anybody
+   * can cause these, so limit what you log. What it throws is printed.
+   */
+  onReject?: (remoteAddr: Address, error: SocketError) => void | Promise<void>;
+  /**
    * Called with what the handler, `filter`, `onConnect` or `onDisconnect`
    * threw. What it throws itself is printed on standard error. Without it,
    * every error is printed except a `SocketError`, which any peer can cause.
@@ -151,7 +169,7 @@ export interface ServerStats {
   active: number;
   /** Connections for which the handler was called, since the start. */
   accepted: number;
-  /** Connections closed by `filter` or `maxConnectionsPerHost`. */
+  /** Connections closed before the handler, see {@linkcode ServerOptions.onReject}. */
   rejected: number;
   /** Bytes received on all connections, open and closed. */
   bytesReceived: number;

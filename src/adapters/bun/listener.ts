@@ -7,9 +7,15 @@ import {
   UNNAMED_UNIX_ADDRESS,
 } from "../../net/address.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
+import {
+  socketError,
+  tlsError,
+  toSocketError,
+} from "../../net/socket_error.ts";
 import type { Address } from "../../socket.ts";
 import {
   Bun,
+  type BunError,
   type BunServer,
   type BunSocket,
   type SocketEvents,
@@ -23,9 +29,7 @@ export class BunListener implements ListenerHandle, SocketEvents {
   readonly #server: BunServer;
   readonly #options: CheckedListen;
   readonly #queue: AcceptQueue;
-  readonly #handshakes = new PendingHandshakes<BunSocket>((socket) =>
-    socket.terminate()
-  );
+  readonly #handshakes: PendingHandshakes<BunSocket>;
   /** The first descriptor that is one too many. */
   readonly #limit: number;
 
@@ -39,6 +43,11 @@ export class BunListener implements ListenerHandle, SocketEvents {
     this.#options = options;
     this.#queue = queue;
     this.#limit = limit;
+    this.#handshakes = new PendingHandshakes(
+      queue,
+      "TLS handshake",
+      (socket) => socket.terminate(),
+    );
     this.#server = Bun.listen({
       ...socketOptions(options),
       ...(options.transport === "tcp" && {
@@ -56,31 +65,39 @@ export class BunListener implements ListenerHandle, SocketEvents {
   }
 
   onOpen(socket: BunSocket): void {
-    const isTooMany = socket.fd >= this.#limit;
-    if (this.#queue.isClosed || isTooMany) socket.terminate();
-    else if (isSecure(this.#options)) this.#awaitHandshake(socket);
+    const queue = this.#queue;
+    // The peer has reset it already.
+    if (queue.isClosed || isReset(socket, this.#options)) socket.terminate();
+    else if (socket.fd >= this.#limit) {
+      socket.terminate();
+      queue.reject(this.#peerOf(socket), (call) => socketError("EMFILE", call));
+    } else if (isSecure(this.#options)) this.#awaitHandshake(socket);
     else this.#enqueue(socket);
   }
 
   onClose(): void {}
 
   #awaitHandshake(socket: BunSocket): void {
-    this.#handshakes.add(socket);
+    const handshakes = this.#handshakes;
+    handshakes.add(socket, this.#peerOf(socket));
+    const fail = (error?: BunError | null) => {
+      const reason = tlsError(error ?? new Error("the peer left"));
+      handshakes.fail(socket, (call) => toSocketError(reason, call));
+    };
     socket.data = {
-      onHandshake: (_, ok) => {
-        this.#handshakes.remove(socket);
+      onHandshake: (_, ok, error) => {
         // Bun closes the socket of a failed handshake.
-        if (ok) this.#enqueue(socket);
+        if (!ok) fail(error);
+        else if (handshakes.remove(socket)) this.#enqueue(socket);
       },
-      onClose: () => this.#handshakes.remove(socket),
+      onClose: fail,
     };
   }
 
   #enqueue(socket: BunSocket): void {
     const options = this.#options;
     const queue = this.#queue;
-    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
-    if (queue.isFull || isReset(socket, options)) return socket.terminate();
+    if (isReset(socket, options)) return socket.terminate();
     const { addr } = this;
     const isPaused = !queue.isWanted;
     const connection = addr.transport === "unix"
@@ -89,7 +106,14 @@ export class BunListener implements ListenerHandle, SocketEvents {
       : isWildcard(addr.hostname)
       ? toConnection(socket, options, isPaused)
       : toConnection(socket, options, isPaused, addr);
-    if (!queue.put(connection)) connection.close();
+    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
+    queue.add(connection);
+  }
+
+  #peerOf(socket: BunSocket): Address {
+    return this.#options.transport === "unix"
+      ? UNNAMED_UNIX_ADDRESS
+      : tcpAddress(socket.remoteAddress ?? "", socket.remotePort);
   }
 
   #boundAddr(): Address {

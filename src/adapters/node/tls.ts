@@ -6,7 +6,7 @@ import type { AcceptQueue } from "../../net/adapter.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import { tlsError } from "../../net/socket_error.ts";
+import { tlsError, toSocketError } from "../../net/socket_error.ts";
 import { CIPHER_SUITES } from "../../net/tls_suites.ts";
 import { isAddress } from "../../net/validate.ts";
 import { type Flow, flushBeforeFinish } from "./duplex.ts";
@@ -66,9 +66,7 @@ export async function serverHandshakes(
 export class ServerHandshakes {
   readonly #accept: (socket: Duplex, isGated: boolean) => TLSSocket;
   readonly #queue: AcceptQueue;
-  readonly #pending = new PendingHandshakes<TLSSocket>((socket) =>
-    socket.destroy()
-  );
+  readonly #pending: PendingHandshakes<TLSSocket>;
 
   /** @param accept Starts the handshake over a socket. */
   constructor(
@@ -77,6 +75,11 @@ export class ServerHandshakes {
   ) {
     this.#accept = accept;
     this.#queue = queue;
+    this.#pending = new PendingHandshakes(
+      queue,
+      "TLS handshake",
+      (socket) => socket.destroy(),
+    );
   }
 
   /**
@@ -88,20 +91,21 @@ export class ServerHandshakes {
     const secured = this.#accept(socket, flow !== undefined);
     keepHalfOpen(secured);
     if (flow !== undefined) flushBeforeFinish(secured);
-    this.#pending.add(secured);
+    this.#pending.add(secured, endpoints.remote);
     // The handshake failed: by junk, a wrong protocol, or the client's end.
-    const giveUp = () => {
-      if (!this.#pending.remove(secured)) return;
+    const giveUp = (error?: Error) => {
+      const reason = tlsError(error ?? new Error("the peer left"));
+      const toError = (call: string) => toSocketError(reason, call);
+      if (!this.#pending.fail(secured, toError)) return;
       secured.destroy();
       socket.destroy();
     };
     secured.once("error", giveUp);
-    secured.once("end", giveUp);
-    secured.once("close", giveUp);
+    secured.once("end", () => giveUp());
+    secured.once("close", () => giveUp());
     secured.once("secure", () => {
       if (!this.#pending.remove(secured)) return;
-      const connection = toSecureConnection(secured, socket, endpoints, flow);
-      if (!this.#queue.put(connection)) connection.close();
+      this.#queue.add(toSecureConnection(secured, socket, endpoints, flow));
     });
   }
 
