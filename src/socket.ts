@@ -116,6 +116,36 @@ export interface Connection extends AsyncDisposable {
   /** Bytes that the runtime has taken from `send`, `pipeTo` and `writable`. */
   readonly bytesSent: number;
   /**
+   * Resolves once the connection is over: `close()` or `reset()` was called, the
+   * peer has reset it, it failed, or both sides have ended. Never rejects.
+   * Costs nothing until it is first read.
+   *
+   * A reset is noticed also while no call receives: from the first use on, the
+   * connection reads ahead up to the next bytes of the peer, one chunk, which
+   * the next receive gets. While those wait, and on every runtime, only a send
+   * notices. A peer that has ended its side may still receive; if it has closed
+   * its socket, the reset comes as the answer to the next send. A peer that
+   * vanished without a word is never noticed, see `keepAlive`.
+   *
+   * @example Stop a task when its client is gone
+   * ```ts
+   * import { connect, serve } from "@parley/echo";
+   *
+   * await using server = await serve({ port: 0 }, async (conn) => {
+   *   const stop = new AbortController();
+   *   conn.closed.then(() => stop.abort());
+   *   while (!stop.signal.aborted) {
+   *     await conn.send("tick");
+   *     await new Promise((resolve) => setTimeout(resolve, 10));
+   *   }
+   * });
+   * const client = await connect({ port: server.addr.port });
+   * await client.recv();
+   * await client.close();
+   * ```
+   */
+  readonly closed: Promise<void>;
+  /**
    * A web stream over `recv`, created on first use; it reads only on demand. It
    * ends when the peer ends its side, and the connection stays open. Canceling
    * it affects neither sending nor a later `recv`.

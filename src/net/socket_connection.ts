@@ -63,6 +63,10 @@ export class SocketConnection implements Connection {
     return this.#stream.sending.bytesSent;
   }
 
+  get closed(): Promise<void> {
+    return this.#stream.closed;
+  }
+
   get readable(): ReadableStream<Bytes> {
     return this.#readable ??= readableOf(this);
   }

@@ -28,6 +28,8 @@ interface Pipe {
 
 /** The most that a pipe reads at once. */
 const PIPE_BYTES = 262_144;
+/** The most that is read ahead of a receive, to notice a reset. */
+const WATCH_BYTES = 1024;
 /** Chunks up to this size are copied: cheaper than a new read buffer. */
 const COPIED_BYTES = 1024;
 
@@ -52,6 +54,8 @@ export class SocketStream implements HandleEvents, SendErrors {
   #receiver: Receiver | null = null;
   #maxBytes = 0;
   #pipe: Pipe | null = null;
+  /** Resolved once the connection is over; made when asked for. */
+  #over: PromiseWithResolvers<void> | null = null;
 
   constructor(handle: Handle, peer: Address) {
     handle.events = this;
@@ -62,6 +66,17 @@ export class SocketStream implements HandleEvents, SendErrors {
 
   get isWriting(): boolean {
     return this.sending.isWriting;
+  }
+
+  get closed(): Promise<void> {
+    if (this.#over === null) {
+      this.#over = Promise.withResolvers();
+      const isOver = this.#closed || this.#failure !== null ||
+        (this.#ended && this.sending.isFinished);
+      if (isOver) this.#over.resolve();
+      else this.#watch();
+    }
+    return this.#over.promise;
   }
 
   recv(maxBytes: number, signal?: AbortSignal): Promise<Bytes | null> {
@@ -131,6 +146,7 @@ export class SocketStream implements HandleEvents, SendErrors {
     const isReceiving = this.#receiver !== null || this.#pipe !== null;
     if (isReceiving) this.#rejectReceive(this.#error("EBADF", "receive"));
     this.sending.close();
+    this.#over?.resolve();
   }
 
   onData(chunk: Bytes): void {
@@ -140,6 +156,7 @@ export class SocketStream implements HandleEvents, SendErrors {
       this.#receiver = null;
       this.#handle.readStop();
       receiver.resolve(this.#receive(this.#own(chunk)));
+      this.#watch();
     } else if (pipe !== null && pipe.isReading) {
       this.#pipeChunk(pipe, chunk);
     } else if (!this.#closed) {
@@ -152,6 +169,7 @@ export class SocketStream implements HandleEvents, SendErrors {
   onEnd(): void {
     if (this.#closed || this.#failure !== null) return;
     this.#ended = true;
+    if (this.sending.isFinished) this.#over?.resolve();
     // What is queued comes before the end.
     if (this.#chunks !== null) return;
     this.#receiver?.resolve(null);
@@ -172,6 +190,11 @@ export class SocketStream implements HandleEvents, SendErrors {
     if (error === undefined || error.code === "EPIPE") this.onEnd();
     else this.#fail(error);
     this.sending.onClose(error);
+    this.#over?.resolve();
+  }
+
+  onFinish(): void {
+    if (this.#ended) this.#over?.resolve();
   }
 
   sendFailure(): SocketError | null {
@@ -189,6 +212,7 @@ export class SocketStream implements HandleEvents, SendErrors {
     // A reset ends both directions, whichever call meets it first; and after a
     // send that went out in part, no other may follow.
     if (["ECONNRESET", "EIO"].includes(failure.code)) this.#fail(error);
+    else this.#over?.resolve();
     return failure;
   }
 
@@ -239,6 +263,7 @@ export class SocketStream implements HandleEvents, SendErrors {
     } else if (chunks.length === 1) this.#chunks = null;
     else chunks.shift();
     this.bytesReceived += chunk.length;
+    if (this.#chunks === null) this.#watch();
     return chunk;
   }
 
@@ -246,8 +271,20 @@ export class SocketStream implements HandleEvents, SendErrors {
   #fail(error: unknown): void {
     if (this.#closed) return;
     this.#failure ??= { error };
+    this.#over?.resolve();
     this.sending.fail();
     this.#rejectReceive(this.#failed("receive"));
+  }
+
+  /**
+   * Reads on without a receiver, so that a reset is noticed: up to the next
+   * chunk, which is kept. Only if `closed` has been asked for.
+   */
+  #watch(): void {
+    if (this.#over === null || this.#closed || this.#ended) return;
+    if (this.#failure !== null) return;
+    const isFree = this.#receiver === null && this.#pipe === null;
+    if (isFree && this.#chunks === null) this.#handle.readStart(WATCH_BYTES);
   }
 
   #rejectOnAbort(
@@ -269,6 +306,7 @@ export class SocketStream implements HandleEvents, SendErrors {
     if (this.#pipe !== null) this.#handle.detach?.();
     this.#receiver = this.#pipe = null;
     if (!this.#closed) this.#handle.readStop();
+    this.#watch();
     call.reject(reason);
   }
 
