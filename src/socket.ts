@@ -70,7 +70,8 @@ export interface Listener<A extends Address = Address>
   accept(options?: AbortOptions): Promise<Connection>;
   /**
    * Stops listening: pending `accept` calls reject with `EBADF`, connections in
-   * the queue are closed, accepted ones stay open. Resolves when the address
+   * the queue are reset over TCP, as kernels do, and closed over Unix sockets
+   * and, on Deno, TLS; accepted ones stay open. Resolves when the address
    * can be bound again; rejects with `SocketError` if the file of a Unix socket
    * cannot be removed, but is closed all the same. Idempotent.
    */

@@ -45,7 +45,7 @@ export class SocketListener implements Listener {
     try {
       await this.#handle.close();
     } finally {
-      for (const connection of queued) await connection.close();
+      for (const connection of queued) await connection.reset();
     }
   }
 
