@@ -26,7 +26,14 @@ await run(async () => {
     log(error instanceof Error ? error.message : error);
   const server = await serve({ ...options, onError }, async (client) => {
     await using target = await connect(to);
-    await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
+    try {
+      await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
+    } catch (error) {
+      // The target must not take half a request for the whole; `serve` resets
+      // the client when this throws.
+      await target.reset();
+      throw error;
+    }
   });
   await serveUntilSignal(server, values.cert !== undefined);
 });

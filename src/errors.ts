@@ -15,7 +15,7 @@
  * | `ENOTFOUND` | the host name does not resolve |
  * | `ENOENT` | the socket file, or the folder to make it in, does not exist |
  * | `EINVAL` | the system takes no such address, as a path that is too long |
- * | `EAGAIN` | the queue of a Unix server is full |
+ * | `EAGAIN` | a queue or a limit of the server is full |
  * | `EPROTOTYPE` | the Unix path is that of a socket for datagrams |
  * | `EMFILE` | this process has no descriptor left |
  * | `EMSGSIZE` | the datagram is too large, or no message ends in `maxBytes` |

@@ -2,6 +2,7 @@ import { bun } from "./adapters/bun/runtime.ts";
 import { deno } from "./adapters/deno/runtime.ts";
 import { node } from "./adapters/node/runtime.ts";
 import type { SocketErrorCode } from "./errors.ts";
+import { AcceptQueue } from "./net/accept_queue.ts";
 import { rejectOnAbort } from "./net/abort.ts";
 import type { Adapter } from "./net/adapter.ts";
 import {
@@ -13,11 +14,9 @@ import { DatagramQueue } from "./net/datagram_queue.ts";
 import { UdpSocket } from "./net/datagram_socket.ts";
 import { ProxyListenerHandle } from "./net/proxy_protocol/listener.ts";
 import { checkProxyProtocol } from "./net/proxy_protocol/trusted_proxies.ts";
-import type { SocketConnection } from "./net/socket_connection.ts";
 import { socketError, toSocketError } from "./net/socket_error.ts";
-import { SocketListener } from "./net/socket_listener.ts";
+import { reportRejects, SocketListener } from "./net/socket_listener.ts";
 import { checkBind, checkConnect, checkListen } from "./net/validate.ts";
-import { WaitQueue } from "./net/wait_queue.ts";
 import {
   type Address,
   type AddressOf,
@@ -173,12 +172,13 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
       const isTrusted = checkProxyProtocol(checked);
       const call = `Cannot listen on ${formatAddress(checked)}`;
       const listener = await attempt(adapter, call, async (runtime) => {
-        const queue = acceptQueue(checked);
+        const queue = new AcceptQueue(checked.backlog);
         const handle = await runtime.listen(checked, queue);
         return new SocketListener(handle, queue);
       }, fallbackCode(checked));
       if (isTrusted === undefined) return listener;
-      const queue = acceptQueue(checked);
+      const queue = new AcceptQueue(checked.backlog);
+      reportRejects(listener, (peer, error) => queue.onReject?.(peer, error));
       const handle = new ProxyListenerHandle(listener, queue, isTrusted);
       return new SocketListener(handle, queue);
     },
@@ -235,10 +235,6 @@ function fallbackCode(
   options: CheckedListen | CheckedConnect,
 ): SocketErrorCode | undefined {
   return isSecure(options) ? "EPROTO" : undefined;
-}
-
-function acceptQueue({ backlog }: CheckedListen): WaitQueue<SocketConnection> {
-  return new WaitQueue(backlog);
 }
 
 /** Opens with a signal that aborts after the `timeout` as well, if there is one. */

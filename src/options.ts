@@ -199,6 +199,11 @@ export interface TcpListenOptions {
    * transport `"udp"` or `"unix"` if the header says so. A header without
    * addresses, as of a health check, leaves the connection's own. `ENOTSUP`
    * together with `tls`.
+   *
+   * A server that speaks first does so once it has the header, which most
+   * proxies send at once. Some send it only with the client's first bytes; such
+   * a proxy and such a server wait for each other until the 10 seconds are over.
+   * A health check must send a header, too.
    */
   proxyProtocol?: ProxyProtocolOptions | undefined;
 }

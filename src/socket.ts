@@ -84,7 +84,8 @@ export interface Listener<A extends Address = Address, Peer extends Address = A>
   accept(options?: AbortOptions): Promise<Connection<Peer>>;
   /**
    * Stops listening: pending `accept` calls reject with `EBADF`, connections in
-   * the queue are closed, accepted ones stay open. Resolves when the address
+   * the queue are reset over TCP, as kernels do, and closed over Unix sockets
+   * and, on Deno, TLS; accepted ones stay open. Resolves when the address
    * can be bound again; rejects with `SocketError` if the file of a Unix socket
    * cannot be removed, but is closed all the same. Idempotent.
    */
@@ -165,6 +166,36 @@ export interface Connection<A extends Address = Address>
   readonly bytesReceived: number;
   /** Bytes that the runtime has taken from `send`, `pipeTo` and `writable`. */
   readonly bytesSent: number;
+  /**
+   * Resolves once the connection is over: `close()` or `reset()` was called, the
+   * peer has reset it, it failed, or both sides have ended. Never rejects.
+   * Costs nothing until it is first read.
+   *
+   * A reset is noticed also while no call receives: from the first use on, the
+   * connection reads ahead up to the next bytes of the peer, one chunk, which
+   * the next receive gets. While those wait, and on every runtime, only a send
+   * notices. A peer that has ended its side may still receive; if it has closed
+   * its socket, the reset comes as the answer to the next send. A peer that
+   * vanished without a word is never noticed, see `keepAlive`.
+   *
+   * @example Stop a task when its client is gone
+   * ```ts
+   * import { connect, serve } from "@parley/echo";
+   *
+   * await using server = await serve({ port: 0 }, async (conn) => {
+   *   const stop = new AbortController();
+   *   conn.closed.then(() => stop.abort());
+   *   while (!stop.signal.aborted) {
+   *     await conn.send("tick");
+   *     await new Promise((resolve) => setTimeout(resolve, 10));
+   *   }
+   * });
+   * const client = await connect({ port: server.addr.port });
+   * await client.recv();
+   * await client.close();
+   * ```
+   */
+  readonly closed: Promise<void>;
   /**
    * A web stream over `recv`, created on first use; it reads only on demand. It
    * ends when the peer ends its side, and the connection stays open. Canceling
@@ -322,7 +353,8 @@ export interface Connection<A extends Address = Address>
    * nothing and applies backpressure. Meanwhile `recv` rejects with `EBUSY`.
    *
    * Rejects like `recv` of this connection and `send` of the destination; both
-   * stay open then, but bytes read and not yet sent are lost. An abort stops it
+   * stay open then, but bytes read and not yet sent are lost: end them by
+   * `reset()`, as {@linkcode serve} does with the connection of its handler. An abort stops it
    * between chunks: bytes already read are still sent, and the next `recv` gets
    * the rest.
    *
@@ -384,6 +416,28 @@ export interface Connection<A extends Address = Address>
    * ```
    */
   close(): Promise<void>;
+  /**
+   * Closes the socket at once with a TCP reset (RST) on Bun and Node.js, TLS
+   * included: the peer's calls fail with `ECONNRESET`, so it cannot take what it
+   * got for a whole message. Queued sends are dropped, and bytes for which
+   * `send` resolved may be lost. Deno cannot reset, and Unix sockets have no
+   * reset: there it is a `close()`, on TLS without a close_notify. Pending calls
+   * reject with `EBADF`. Idempotent, and does nothing after `close()`.
+   *
+   * @example Give up a reply in its middle
+   * ```ts
+   * import { connect, serve } from "@parley/echo";
+   *
+   * await using server = await serve({ port: 0 }, async (conn) => {
+   *   await conn.send("half of the rep");
+   *   await conn.reset();
+   * });
+   * await using conn = await connect({ port: server.addr.port });
+   * await new Response(conn.readable).text()
+   *   .catch((error) => console.log(error.code)); // ECONNRESET
+   * ```
+   */
+  reset(): Promise<void>;
 }
 
 /**

@@ -1,10 +1,13 @@
 // The flags of the servers, and the options that they set.
 import { readFileSync } from "node:fs";
 import { log } from "../servers/log.ts";
+import { limitedLog } from "./limited_log.ts";
 import {
+  type Address,
   type Connection,
   formatAddress,
   type ServeEchoOptions,
+  type SocketError,
   type TlsListenOptions,
 } from "../../mod.ts";
 
@@ -101,6 +104,7 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
     maxConnectionsPerHost: limit("max-connections-per-host"),
     idleTimeout: limit("idle-timeout"),
     onConnect: (conn: Connection) => log(formatAddress(conn.remoteAddr)),
+    onReject: limitedLog((_: Address, error: SocketError) => error.message),
   };
   if (unix !== undefined) {
     const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);

@@ -54,7 +54,8 @@ ${server(65432)}
 
 With --udp, replies are guarded against loops: to one peer 10,000 at once, then
 1,000 a second; to one IP five times as many; in all, 25 times. The address of
-each client goes to standard error, and is dropped while that takes none.
+each client goes to standard error, and is dropped while that takes none. So do
+the reasons for clients that were rejected, five a second, then a count.
 
 ${ends}
 

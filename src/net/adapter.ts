@@ -1,23 +1,15 @@
-import type { SocketError } from "../errors.ts";
 import type { Address, NetAddress } from "../socket.ts";
 import type {
   CheckedBind,
   CheckedConnect,
   CheckedListen,
 } from "./checked_options.ts";
+import type { AcceptQueue } from "./accept_queue.ts";
 import type { DatagramQueue } from "./datagram_queue.ts";
 import type { MulticastInterface } from "./multicast.ts";
 import type { SocketConnection } from "./socket_connection.ts";
-import type { WaitQueue } from "./wait_queue.ts";
 
-/**
- * The connections of a listener, which `accept` takes. They wait unread, and a
- * connection that `put` refuses is closed by the adapter.
- */
-export type AcceptQueue = WaitQueue<SocketConnection> & {
-  /** Reports a client whose TLS handshake failed or was late. */
-  onReject?(addr: Address, error: SocketError): void;
-};
+export type { AcceptQueue };
 
 /** A runtime's listening socket, which fills an {@linkcode AcceptQueue}. */
 export interface ListenerHandle {

@@ -54,4 +54,9 @@ export interface Handle {
   shutdown(): Promise<void> | void;
   /** Lets go of the socket; what `write` took is still sent. */
   close(): void;
+  /**
+   * Lets go of the socket with an RST, or like `close` where the transport has
+   * none. Absent where the runtime cannot reset.
+   */
+  reset?(): void;
 }

@@ -106,10 +106,11 @@ export class Pipe {
 
   /** Ends by an error, as an abort, which need not be the connection's. */
   reject(reason: unknown): void {
-    if (!this.#finish()) return;
+    if (this.#isOver) return;
     // The destination may still be sending the last chunk.
     this.#handle.detach?.();
     this.#handle.readStop();
+    this.#finish();
     this.#settling.reject(reason);
   }
 

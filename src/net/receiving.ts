@@ -19,6 +19,8 @@ export interface ReceiveErrors {
 
 /** Read at a time; what a call does not take, the next one gets. */
 const READ_BYTES = 65_536;
+/** The most that is read ahead of a receive, to notice a reset. */
+const WATCH_BYTES = 1024;
 /** Chunks up to this size are copied: cheaper than a new read buffer. */
 const COPIED_BYTES = 1024;
 
@@ -39,6 +41,9 @@ export class Receiving implements PipeSource {
   /** What it waits for: a frame, or any bytes. */
   #frame: Frame | null = null;
   #maxBytes = 0;
+  /** Whether to notice a reset while no call receives. */
+  #isWatching = false;
+  #hasFailed = false;
   #pipe: Pipe | null = null;
 
   constructor(handle: Handle, errors: ReceiveErrors) {
@@ -98,6 +103,7 @@ export class Receiving implements PipeSource {
     const buffer = this.#buffer!;
     const bytes = buffer.take(Math.min(maxBytes, buffer.length));
     this.bytesReceived += bytes.length;
+    if (this.#isWatching) this.#readAhead();
     return bytes;
   }
 
@@ -141,8 +147,18 @@ export class Receiving implements PipeSource {
     }
   }
 
+  /**
+   * From now on reads without a call, too, so that a reset is noticed: up to
+   * the next chunk, which is kept.
+   */
+  watch(): void {
+    this.#isWatching = true;
+    this.#readAhead();
+  }
+
   /** Rejects the call that waits; the connection has failed. */
   fail(): void {
+    this.#hasFailed = true;
     if (this.#receiver !== null) this.#settle().reject(this.failure());
     this.#pipe?.reject(this.failure());
   }
@@ -155,6 +171,7 @@ export class Receiving implements PipeSource {
 
   onPipeEnd(): void {
     this.#pipe = null;
+    if (this.#isWatching) this.#readAhead();
   }
 
   #refuse(signal: AbortSignal | undefined): Promise<never> | undefined {
@@ -180,7 +197,14 @@ export class Receiving implements PipeSource {
     const receiver = this.#receiver!;
     this.#receiver = this.#frame = null;
     this.#handle.readStop();
+    if (this.#isWatching) this.#readAhead();
     return receiver;
+  }
+
+  #readAhead(): void {
+    const isOver = this.hasEnded || this.#hasFailed;
+    const isFree = !this.isBusy && this.length === 0 && !isOver;
+    if (isFree) this.#handle.readStart(WATCH_BYTES);
   }
 
   #continueFrame(): void {

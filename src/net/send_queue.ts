@@ -11,6 +11,8 @@ export interface SendErrors {
   sendError(error: unknown): SocketError;
   /** The error of a send after the FIN. */
   endedError(): SocketError;
+  /** The FIN has been sent. */
+  onFinish(): void;
 }
 
 /** What to settle once a write is done. */
@@ -37,6 +39,8 @@ export const DONE: Promise<void> = Promise.resolve();
 /** The sending side of a connection: whole sends, in order, then the FIN. */
 export class SendQueue {
   bytesSent = 0;
+  /** Whether the FIN has been sent. */
+  isFinished = false;
   /** Whether sends are taken: not after the FIN, a failure or a close. */
   #isOpen = true;
   readonly #handle: Handle;
@@ -246,6 +250,8 @@ export class SendQueue {
   async #shutdown(): Promise<void> {
     try {
       await this.#handle.shutdown();
+      this.isFinished = true;
+      this.#errors.onFinish();
     } catch (error) {
       throw this.#errors.sendError(error);
     }

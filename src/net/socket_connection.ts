@@ -30,6 +30,9 @@ export let applyProxyHeader: (
   rest: Bytes,
 ) => void;
 
+/** Whether a send has not gone out yet. For servers, not for users. */
+export let isSending: (connection: Connection) => boolean;
+
 /**
  * A connection over a runtime's {@linkcode Handle}: the interface, and nothing
  * that its user should not reach. {@linkcode SocketStream} holds the rules.
@@ -72,6 +75,10 @@ export class SocketConnection implements Connection {
 
   get bytesSent(): number {
     return this.#stream.sending.bytesSent;
+  }
+
+  get closed(): Promise<void> {
+    return this.#stream.closed;
   }
 
   get readable(): ReadableStream<Bytes> {
@@ -167,11 +174,18 @@ export class SocketConnection implements Connection {
     return DONE;
   }
 
+  reset(): Promise<void> {
+    this.#stream.reset();
+    return DONE;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   static {
+    isSending = (connection) =>
+      #stream in connection && connection.#stream.isWriting;
     applyProxyHeader = (connection, endpoints, rest) => {
       const stream = connection.#stream;
       if (endpoints !== undefined) {

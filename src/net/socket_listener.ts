@@ -5,10 +5,17 @@ import {
   formatAddress,
   type Listener,
 } from "../socket.ts";
-import type { AcceptQueue, ListenerHandle } from "./adapter.ts";
+import type { AcceptQueue, OnReject } from "./accept_queue.ts";
+import type { ListenerHandle } from "./adapter.ts";
 import { ownSignal } from "./own_options.ts";
 import type { SocketConnection } from "./socket_connection.ts";
 import { socketError } from "./socket_error.ts";
+
+/**
+ * Has a callback called with each connection that is closed before `accept`
+ * returns it. For servers, not for users.
+ */
+export let reportRejects: (listener: Listener, onReject: OnReject) => void;
 
 /** A listener over a runtime's {@linkcode ListenerHandle} and its queue. */
 export class SocketListener implements Listener {
@@ -45,7 +52,7 @@ export class SocketListener implements Listener {
     try {
       await this.#handle.close();
     } finally {
-      for (const connection of queued) await connection.close();
+      for (const connection of queued) await connection.reset();
     }
   }
 
@@ -55,5 +62,11 @@ export class SocketListener implements Listener {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  static {
+    reportRejects = (listener, onReject) => {
+      if (#queue in listener) listener.#queue.onReject = onReject;
+    };
   }
 }

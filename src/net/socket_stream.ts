@@ -28,6 +28,8 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   readonly #handle: Handle;
   /** The first error of the socket, which every later call reports as its own. */
   #failure: { readonly error: unknown } | null = null;
+  /** Resolved once the connection is over; made when asked for. */
+  #over: PromiseWithResolvers<void> | null = null;
 
   constructor(handle: Handle, peer: Address) {
     handle.events = this;
@@ -41,6 +43,17 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
     return this.sending.isWriting;
   }
 
+  get closed(): Promise<void> {
+    if (this.#over === null) {
+      this.#over = Promise.withResolvers();
+      const isOver = this.isClosed || this.#failure !== null ||
+        (this.receiving.hasEnded && this.sending.isFinished);
+      if (isOver) this.#over.resolve();
+      else this.receiving.watch();
+    }
+    return this.#over.promise;
+  }
+
   closeWrite(): Promise<void> {
     if (this.isClosed) return Promise.reject(this.#error("EBADF", "send"));
     // After a failure no peer is left to send the FIN to; `recv` and `send`
@@ -49,11 +62,22 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   }
 
   close(): void {
+    this.#close(false);
+  }
+
+  reset(): void {
+    this.#close(true);
+  }
+
+  #close(isReset: boolean): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.receiving.close();
-    this.#handle.close();
+    const handle = this.#handle;
+    if (isReset && handle.reset !== undefined) handle.reset();
+    else handle.close();
     this.sending.close();
+    this.#over?.resolve();
   }
 
   onData(chunk: Bytes): void {
@@ -61,7 +85,9 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   }
 
   onEnd(): void {
-    if (!this.isClosed && this.#failure === null) this.receiving.onEnd();
+    if (this.isClosed || this.#failure !== null) return;
+    this.receiving.onEnd();
+    if (this.sending.isFinished) this.#over?.resolve();
   }
 
   onError(error: unknown): void {
@@ -77,6 +103,11 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
     if (error === undefined || error.code === "EPIPE") this.onEnd();
     else this.#fail(error);
     this.sending.onClose(error);
+    this.#over?.resolve();
+  }
+
+  onFinish(): void {
+    if (this.receiving.hasEnded) this.#over?.resolve();
   }
 
   receiveFailure(): SocketError | null {
@@ -103,6 +134,7 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
     // A reset ends both directions, whichever call meets it first; and after a
     // send that went out in part, no other may follow.
     if (["ECONNRESET", "EIO"].includes(failure.code)) this.#fail(error);
+    else this.#over?.resolve();
     return failure;
   }
 
@@ -114,6 +146,7 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   #fail(error: unknown): void {
     if (this.isClosed) return;
     this.#failure ??= { error };
+    this.#over?.resolve();
     this.sending.fail();
     this.receiving.fail();
   }

@@ -1,6 +1,11 @@
 import { ownOptions } from "../net/own_options.ts";
+import type { SocketError } from "../errors.ts";
 import { checkNumber } from "../net/validate.ts";
-import { SocketError } from "../errors.ts";
+import {
+  checkTime,
+  type ConnectionEntry,
+  newEntry,
+} from "./connection_entry.ts";
 import { DRAIN_TIME, drainConnection } from "./drain.ts";
 import { HostLimit } from "./host_limit.ts";
 import { isSocketError, log } from "./log.ts";
@@ -14,34 +19,17 @@ import type {
   ShutdownOptions,
 } from "./server.ts";
 import { canonicalAddress } from "../net/address.ts";
-import {
-  type Address,
-  type Connection,
-  formatAddress,
-  type Listener,
-} from "../socket.ts";
+import { acceptCall } from "../net/accept_queue.ts";
+import { isSending } from "../net/socket_connection.ts";
+import { socketError } from "../net/socket_error.ts";
+import { reportRejects } from "../net/socket_listener.ts";
+import type { Address, Connection, Listener } from "../socket.ts";
 
 /** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Milliseconds from an unexpected error of `accept` to the next try. */
 const ACCEPT_PAUSE = 100;
-
-/** An accepted connection, until it is closed. */
-interface ConnectionEntry {
-  /** The connection. */
-  conn: Connection;
-  /** Whether the handler has been called: the filter and limits let it pass. */
-  handled: boolean;
-  /** When it was accepted, by `performance.now()`. */
-  acceptedAt: number;
-  /** Bytes received and sent, as of the last sweep. */
-  bytes: number;
-  /** When a sweep last saw `bytes` change. */
-  activeAt: number;
-  /** When the drain after the handler must be over. */
-  drainDeadline: number;
-}
 
 /** Runs the accept loop: limits, filter, idle timeout, shutdown. */
 export class StreamServer<A extends Address> implements Server<A> {
@@ -90,6 +78,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.#maxConnections = options.maxConnections ?? 16384;
     this.#hostLimit = new HostLimit(options.maxConnectionsPerHost ?? Infinity);
     this.#idleTimeout = (options.idleTimeout ?? 300_000) || Infinity;
+    reportRejects(listener, (peer, error) => this.#onReject(peer, error));
     this.finished = this.#run();
   }
 
@@ -180,19 +169,16 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   /** Applies the limit per host and the filter to a new connection. */
   #accept(conn: Connection): void {
-    const now = performance.now();
-    const entry: ConnectionEntry = {
-      conn,
-      handled: false,
-      acceptedAt: now,
-      bytes: 0,
-      activeAt: now,
-      drainDeadline: Infinity,
-    };
+    const entry = newEntry(conn);
     this.#entries.add(entry);
     const { filter } = this.#options;
-    if (!this.#hostLimit.add(conn.remoteAddr)) this.#reject(entry);
-    else if (filter === undefined) this.#handle(entry);
+    if (!this.#hostLimit.add(conn.remoteAddr)) {
+      this.#reject(
+        entry,
+        "EAGAIN",
+        "its host has `maxConnectionsPerHost` open",
+      );
+    } else if (filter === undefined) this.#handle(entry);
     else this.#applyFilter(filter, entry);
   }
 
@@ -202,20 +188,39 @@ export class StreamServer<A extends Address> implements Server<A> {
     entry: ConnectionEntry,
   ): Promise<void> {
     let passed = false;
+    let fault: unknown;
     try {
       passed = await filter(canonicalAddress(entry.conn.remoteAddr));
     } catch (error) {
+      fault = error;
       this.#reportError(error, entry.conn);
     }
     // A shutdown or the idle timeout may have removed it meanwhile.
     if (!this.#entries.has(entry)) return;
     if (passed) this.#handle(entry);
-    else this.#reject(entry);
+    else this.#reject(entry, "EACCES", "the filter refuses it", fault);
   }
 
-  #reject(entry: ConnectionEntry): void {
-    this.#totals.rejected++;
+  #reject(
+    entry: ConnectionEntry,
+    code: "EAGAIN" | "EACCES",
+    reason: string,
+    cause?: unknown,
+  ): void {
+    const peer = entry.conn.remoteAddr;
     this.#remove(entry);
+    this.#onReject(peer, socketError(code, acceptCall(peer), cause, reason));
+  }
+
+  /** Counts and reports a connection that the handler never saw. */
+  #onReject(peer: Address, error: SocketError): void {
+    this.#totals.rejected++;
+    const { onReject } = this.#options;
+    if (onReject === undefined) return;
+    this.#runCallback(
+      undefined,
+      () => onReject(canonicalAddress(peer), error),
+    );
   }
 
   /** Calls `onConnect` and the handler, and follows up on its end. */
@@ -229,7 +234,7 @@ export class StreamServer<A extends Address> implements Server<A> {
       // Not awaited: a suspended async function here would keep half a
       // kilobyte for every idle connection.
       Promise.resolve(this.#handler(conn, this.#context)).then(
-        () => this.#drain(entry),
+        () => this.#end(entry),
         (error) => this.#handlerFailed(entry, error),
       );
     } catch (error) {
@@ -237,28 +242,50 @@ export class StreamServer<A extends Address> implements Server<A> {
     }
   }
 
-  #drain(entry: ConnectionEntry): void {
+  /** Ends a connection in order: queued sends, the FIN, a bounded drain. */
+  async #end(entry: ConnectionEntry): Promise<void> {
+    const { conn } = entry;
+    entry.ended = true;
+    entry.activeAt = performance.now();
+    try {
+      await conn.closeWrite();
+    } catch (error) {
+      // The handler may have closed the connection itself. Otherwise the peer
+      // is gone, before it got what the handler had queued.
+      const wasClosed = isSocketError(error) && error.code === "EBADF";
+      return this.#remove(entry, wasClosed ? undefined : { error });
+    }
     entry.drainDeadline = performance.now() + DRAIN_TIME;
-    drainConnection(entry.conn).then(() => this.#remove(entry));
+    await drainConnection(conn);
+    this.#remove(entry);
   }
 
   #handlerFailed(entry: ConnectionEntry, error: unknown): void {
     const { signal } = this.#stop;
     // A handler that rethrows the shutdown's reason has finished as asked.
-    if (signal.aborted && error === signal.reason) return this.#drain(entry);
+    if (signal.aborted && error === signal.reason) return void this.#end(entry);
     // A `SocketError` after the server itself closed the connection is the
     // consequence of that close, not a failure to report.
     if (this.#entries.has(entry) || !isSocketError(error)) {
       this.#reportError(error, entry.conn);
     }
-    this.#remove(entry, { error });
+    this.#remove(entry, { error }, true);
   }
 
-  /** Closes a connection, frees its slot, and calls `onDisconnect`. */
-  #remove(entry: ConnectionEntry, failure?: { error: unknown }): void {
+  /**
+   * Closes a connection, frees its slot, and calls `onDisconnect`.
+   *
+   * @param isCut Whether to reset: the peer must not take a part for the whole.
+   */
+  #remove(
+    entry: ConnectionEntry,
+    failure?: { error?: unknown },
+    isCut: boolean = isSending(entry.conn),
+  ): void {
     if (!this.#entries.delete(entry)) return;
     const { conn, handled, acceptedAt } = entry;
-    conn.close();
+    if (isCut) conn.reset();
+    else conn.close();
     const { remoteAddr, bytesReceived, bytesSent } = conn;
     this.#totals.bytesReceived += bytesReceived;
     this.#totals.bytesSent += bytesSent;
@@ -304,23 +331,8 @@ export class StreamServer<A extends Address> implements Server<A> {
   #sweep(): void {
     const now = performance.now();
     for (const entry of this.#entries) {
-      const { conn } = entry;
-      const bytes = conn.bytesReceived + conn.bytesSent;
-      if (now >= entry.drainDeadline) this.#remove(entry);
-      else if (bytes !== entry.bytes) {
-        entry.bytes = bytes;
-        entry.activeAt = now;
-      } else if (now - entry.activeAt >= this.#idleTimeout) {
-        this.#remove(entry, { error: idleError(conn, this.#idleTimeout) });
-      }
+      const limit = checkTime(entry, now, this.#idleTimeout);
+      if (limit !== undefined) this.#remove(entry, limit);
     }
   }
-}
-
-function idleError(conn: Connection, milliseconds: number): SocketError {
-  const peer = formatAddress(conn.remoteAddr);
-  return new SocketError(
-    "ETIMEDOUT",
-    `Closed the connection of ${peer} (ETIMEDOUT): idle for ${milliseconds} ms`,
-  );
 }

@@ -9,13 +9,12 @@ const DRAIN_BYTES = 4 * 1024 * 1024;
 const RETRY_DELAY = 20;
 
 /**
- * Sends the FIN, then reads and discards until the peer ends its side: a close
- * with unread bytes makes the kernel send an RST, which can overtake the last
- * reply. The caller limits the time.
+ * Reads and discards until the peer ends its side: a close with unread bytes
+ * makes the kernel send an RST, which can overtake the last reply. The caller
+ * limits the time.
  */
 export async function drainConnection(conn: Connection): Promise<void> {
   try {
-    await conn.closeWrite();
     for (let left = DRAIN_BYTES; left > 0;) {
       const data = await conn.recv();
       if (data === null) return;

@@ -15,6 +15,7 @@ const SERVER: Keys<ServerOptions> = {
   maxConnectionsPerHost: true,
   idleTimeout: true,
   filter: true,
+  onReject: true,
   signal: true,
   onListen: true,
   onConnect: true,

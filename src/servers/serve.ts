@@ -100,6 +100,7 @@ const CALLBACKS = [
   "onListen",
   "onConnect",
   "onDisconnect",
+  "onReject",
   "onError",
 ] as const;
 

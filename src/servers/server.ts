@@ -1,3 +1,4 @@
+import type { SocketError } from "../errors.ts";
 import type { DatagramServer } from "./datagram_server.ts";
 import type {
   Address,
@@ -18,10 +19,12 @@ export interface HandlerContext {
 /**
  * Serves one connection.
  *
- * After it returns, the connection ends in an orderly way: queued sends go out,
- * then the FIN, and what the peer still sends is read and discarded, for about
- * five seconds and at most 4 MiB. After it throws, the connection is closed, and
- * no other is affected.
+ * After it returns, the connection ends in an orderly way: queued sends go out
+ * for as long as the peer takes some, then the FIN, and what the peer still
+ * sends is read and discarded, for about five seconds and at most 4 MiB. After
+ * it throws, or once the peer has taken nothing for about five seconds, the
+ * connection ends by {@linkcode Connection.reset}, so that no peer takes a part
+ * of a reply for the whole. No other connection is affected.
  *
  * @example Compose handlers
  * ```ts
@@ -67,8 +70,9 @@ export interface ConnectionSummary {
   /** Milliseconds from accept to close, with a fraction. */
   duration: number;
   /**
-   * The reason for an early end: what the handler threw, or an `ETIMEDOUT`
-   * after `idleTimeout`. Absent otherwise, as after a shutdown.
+   * The reason for an early end: what the handler threw, an `ETIMEDOUT` after
+   * `idleTimeout` or when the peer took no more of the queued sends, or the
+   * error that these met. Absent otherwise, as after a shutdown.
    */
   error?: unknown;
 }
@@ -101,7 +105,7 @@ export interface ServerOptions {
    * keep an idle connection. The close may come up to two seconds late. A peer
    * that does not read counts as idle once the kernel's buffers are full. The
    * handler's calls then reject with `EBADF`, and the summary of `onDisconnect`
-   * has an `ETIMEDOUT`.
+   * has an `ETIMEDOUT`. Sends that still wait end in a reset.
    *
    * @default 300000
    */
@@ -132,6 +136,25 @@ export interface ServerOptions {
     | ((summary: ConnectionSummary) => void | Promise<void>)
     | undefined;
   /**
+   * Called for each connection that is closed before the handler, with the
+   * peer's address, in the form that `filter` gets, and the reason:
+   *
+   * | code | reason |
+   * | --- | --- |
+   * | `EACCES` | the `filter` refused it, or it is no trusted proxy |
+   * | `EAGAIN` | `maxConnectionsPerHost`; the `backlog` is full, on Bun and Node.js; 511 later handshakes are pending |
+   * | `EPROTO` | the TLS handshake failed; the PROXY header is malformed or missing |
+   * | `ETIMEDOUT` | 10 s were too few for the TLS handshake or PROXY header |
+   * | `EMFILE` | no descriptor is left, on Bun |
+   *
+   * A peer beyond `maxConnections` waits and is not rejected, and those that
+   * the kernel refuses, or that a shutdown closes, are not reported. Anybody
+   * can cause these, so limit what you log. What it throws is printed.
+   */
+  onReject?:
+    | ((remoteAddr: Address, error: SocketError) => void | Promise<void>)
+    | undefined;
+  /**
    * Called with what the handler, `filter`, `onConnect` or `onDisconnect`
    * threw. What it throws itself is printed on standard error. Without it,
    * every error is printed except a `SocketError`, which any peer can cause.
@@ -152,7 +175,7 @@ export interface ServerStats {
   active: number;
   /** Connections for which the handler was called, since the start. */
   accepted: number;
-  /** Connections closed by `filter` or `maxConnectionsPerHost`. */
+  /** Connections closed before the handler, see {@linkcode ServerOptions.onReject}. */
   rejected: number;
   /** Bytes received on all connections, open and closed. */
   bytesReceived: number;
@@ -184,7 +207,8 @@ export interface Server<A extends Address = Address> extends AsyncDisposable {
   readonly finished: Promise<void>;
   /**
    * Stops accepting, aborts the handlers' `signal`, lets them finish, and after
-   * `timeout` closes the remaining connections. Resolves when all are closed.
+   * `timeout` closes the remaining connections, by a reset where sends still
+   * wait. Resolves when all are closed.
    * A second call may shorten the time.
    *
    * Rejects with `RangeError` or `TypeError` for a wrong `timeout`; the server

@@ -168,6 +168,30 @@ for (const runtime of runtimes) {
       assertEquals((await idle).length, 0);
     });
 
+    it("echo logs some rejects, and counts the rest", options, async () => {
+      const limit = "--max-connections-per-host=1";
+      await using server = start(run("echo", "--port=0", limit));
+      let errors = "";
+      const counted = Promise.withResolvers<void>();
+      server.process.stderr?.on("data", (data) => {
+        errors += data;
+        if (errors.includes("more")) counted.resolve();
+      });
+      const port = await portIn(server);
+      await using first = await connect({ port });
+      await first.send("in");
+      await first.recv();
+      for (let i = 0; i < 40; i++) {
+        await using conn = await connect({ port });
+        await recvAll(conn);
+      }
+      await counted.promise;
+      const lines = errors.trimEnd().split("\n").slice(1);
+      assert(lines.length < 20, errors);
+      assert(/^Cannot accept 127.*\(EAGAIN\): its host has/.test(lines[0]));
+      assert(lines.some((line) => /^… and \d+ more/.test(line)), errors);
+    });
+
     it("greet greets, and stops on a signal", options, async () => {
       await using server = start(run("greet", "--port=0", "--message=Hi 👋"));
       const port = await portIn(server);

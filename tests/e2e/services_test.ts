@@ -75,6 +75,30 @@ b.shutdown(socket.SHUT_WR)
 print(a_lines.readline() == b_name + " left\\n", repr(b_lines.read()))
 `;
 
+/** Resets its first connection amid a reply, once the client has a part. */
+const RESETTING_TARGET = `
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+s, _ = server.accept()
+s.recv(100)
+s.sendall(b"half")
+s.recv(100)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()
+server.accept()
+`;
+
+const RAW_CLIENT = `
+s = socket.create_connection(("127.0.0.1", int(args[0])))
+s.sendall(b"request")
+got = s.recv(100).decode()
+s.sendall(b"go on")
+try:
+    print(got, "an end" if s.recv(100) == b"" else "more")
+except ConnectionResetError:
+    print(got, "a reset")
+`;
+
 for (const runtime of runtimes) {
   describe(`daytime.ts on ${runtime.name}`, () => {
     it("sends the time over TCP", options, async () => {
@@ -146,7 +170,8 @@ for (const runtime of runtimes) {
       const to = `--to-port=${port}`;
       await using proxy = await serve(runtime, "TCP/IPv4", "proxy", to);
       await using early = await connect(proxy.target);
-      assertEquals(await early.recv(), null);
+      const end = await early.recv().catch(({ code }) => code);
+      assertEquals(end, runtime.name === "deno" ? null : "ECONNRESET");
       await using echo = start(command(runtime, "echo", `--port=${port}`));
       await echo.line();
       await using conn = await connect(proxy.target);
@@ -154,6 +179,15 @@ for (const runtime of runtimes) {
       signal(proxy, "SIGINT");
       assertEquals((await proxy.ended).status, 0);
     });
+  });
+
+  it(`proxy.ts on ${runtime.name} passes on a reset`, options, async () => {
+    await using target = start(python(RESETTING_TARGET));
+    const to = `--to-port=${await target.line()}`;
+    await using proxy = await serve(runtime, "TCP/IPv4", "proxy", to);
+    const client = await output(python(RAW_CLIENT, proxy.port));
+    const end = runtime.name === "deno" ? "an end" : "a reset";
+    assertEquals(client, `half ${end}\n`);
   });
 
   describe(`chat.ts on ${runtime.name}`, () => {

@@ -61,6 +61,10 @@ export class BunHandle implements Handle, SocketEvents {
     this.#socket.close();
   }
 
+  reset(): void {
+    this.#socket.terminate();
+  }
+
   onData(chunk: Uint8Array<ArrayBuffer>): void {
     // Bun keeps reading, so pause unless a call receives.
     if (!this.#isReading) this.pause();

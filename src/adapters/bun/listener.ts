@@ -7,7 +7,8 @@ import {
   UNNAMED_UNIX_ADDRESS,
 } from "../../net/address.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
-import { lateHandshake, reportRejected } from "../../net/rejected.ts";
+import { socketError, toSocketError } from "../../net/socket_error.ts";
+import { handshakeError } from "../../net/tls_failure.ts";
 import type { Address, TlsInfo, TlsListenOptions } from "../../socket.ts";
 import {
   Bun,
@@ -24,10 +25,7 @@ export class BunListener implements ListenerHandle, SocketEvents {
   readonly #server: BunServer;
   readonly #options: CheckedListen;
   readonly #queue: AcceptQueue;
-  readonly #handshakes = new PendingHandshakes<BunSocket>((socket) => {
-    socket.data.onClose(lateHandshake());
-    socket.terminate();
-  });
+  readonly #handshakes: PendingHandshakes<BunSocket>;
   /** The first descriptor that is one too many. */
   readonly #limit: number;
 
@@ -41,6 +39,11 @@ export class BunListener implements ListenerHandle, SocketEvents {
     this.#options = options;
     this.#queue = queue;
     this.#limit = limit;
+    this.#handshakes = new PendingHandshakes(
+      queue,
+      "TLS handshake",
+      (socket) => socket.terminate(),
+    );
     this.#server = Bun.listen({
       ...socketOptions(options),
       ...(options.transport === "tcp" && {
@@ -58,53 +61,47 @@ export class BunListener implements ListenerHandle, SocketEvents {
   }
 
   onOpen(socket: BunSocket): void {
-    const isTooMany = socket.fd >= this.#limit;
-    const tls = this.#options.transport === "tcp"
-      ? this.#options.tls
-      : undefined;
-    if (this.#queue.isClosed || isTooMany) socket.terminate();
-    else if (tls !== undefined) this.#awaitHandshake(socket, tls);
+    const { transport } = this.#options;
+    const tls = transport === "tcp" ? this.#options.tls : undefined;
+    const queue = this.#queue;
+    // The peer has reset it already.
+    if (queue.isClosed || isReset(socket, this.#options)) socket.terminate();
+    else if (socket.fd >= this.#limit) {
+      socket.terminate();
+      queue.reject(this.#peerOf(socket), (call) => socketError("EMFILE", call));
+    } else if (tls !== undefined) this.#awaitHandshake(socket, tls);
     else this.#enqueue(socket);
   }
 
   onClose(): void {}
 
   #awaitHandshake(socket: BunSocket, tls: TlsListenOptions): void {
-    const { remoteAddress = "", remotePort } = socket;
-    let isPending = true;
-    const giveUp = (
-      error: unknown = new Error("The peer closed the connection"),
-    ) => {
-      this.#handshakes.remove(socket);
-      if (!isPending) return;
-      isPending = false;
-      const remote = tcpAddress(remoteAddress, remotePort);
-      reportRejected(this.#queue, remote, error);
+    const handshakes = this.#handshakes;
+    handshakes.add(socket, this.#peerOf(socket));
+    const fail = (error?: unknown) => {
+      const reason = handshakeError(error ?? new Error("The peer left"));
+      handshakes.fail(socket, (call) => toSocketError(reason, call));
     };
     socket.data = {
       onHandshake: (_, ok, error) => {
-        if (!isPending) return;
         // Bun closes the socket of a failed handshake.
-        if (!ok) return giveUp(error ?? undefined);
+        if (!ok) return fail(error);
         const flaw = clientFlaw(socket, tls.clientAuth, error);
         if (flaw !== undefined) {
-          giveUp(flaw);
-          return socket.close();
+          fail(flaw);
+          socket.close();
+        } else if (handshakes.remove(socket)) {
+          this.#enqueue(socket, tlsDescriber(socket, true));
         }
-        isPending = false;
-        this.#handshakes.remove(socket);
-        this.#enqueue(socket, tlsDescriber(socket, true));
       },
-      onClose: giveUp,
+      onClose: fail,
     };
-    this.#handshakes.add(socket);
   }
 
   #enqueue(socket: BunSocket, describeTls?: () => TlsInfo): void {
     const options = this.#options;
     const queue = this.#queue;
-    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
-    if (queue.isFull || isReset(socket, options)) return socket.terminate();
+    if (isReset(socket, options)) return socket.terminate();
     const { addr } = this;
     const isPaused = !queue.isWanted;
     const isUnix = addr.transport === "unix";
@@ -119,7 +116,14 @@ export class BunListener implements ListenerHandle, SocketEvents {
       remote,
       describeTls,
     );
-    if (!queue.put(connection)) connection.close();
+    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
+    queue.add(connection);
+  }
+
+  #peerOf(socket: BunSocket): Address {
+    return this.#options.transport === "unix"
+      ? UNNAMED_UNIX_ADDRESS
+      : tcpAddress(socket.remoteAddress ?? "", socket.remotePort);
   }
 
   #boundAddr(): Address {

@@ -97,7 +97,6 @@ export class DenoListenerHandle implements ListenerHandle {
     if (this.#handshakes !== undefined) {
       return this.#handshakes.start(socket, local, remote);
     }
-    const connection = toConnection(socket, local, remote);
-    if (!this.#queue.put(connection)) connection.close();
+    this.#queue.add(toConnection(socket, local, remote));
   }
 }

@@ -1,8 +1,7 @@
-import type { AcceptQueue } from "../../net/adapter.ts";
+import { AcceptQueue } from "../../net/accept_queue.ts";
 import { UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import { WaitQueue } from "../../net/wait_queue.ts";
 import type {
   Address,
   TlsConnectOptions,
@@ -58,7 +57,7 @@ let warm: Promise<void> | undefined;
 async function warmUp(tls: TlsListenOptions): Promise<void> {
   const { duplexPair } = await import("node:stream");
   const { connect } = await import("node:tls");
-  const queue = new WaitQueue<SocketConnection>(1);
+  const queue = new AcceptQueue(1);
   const [near, far] = duplexPair();
   const nowhere = UNNAMED_UNIX_ADDRESS;
   const handshakes = await prepareServer(tls, queue);

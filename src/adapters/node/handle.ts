@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers";
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import type { Flow } from "./duplex.ts";
 import type { Handle, HandleEvents } from "../../net/handle.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
@@ -18,15 +18,25 @@ export class NodeHandle implements Handle {
   readonly #socket: Socket;
   readonly #isSecure: boolean;
   readonly #flow: Flow;
+  readonly #tcp: Socket | undefined;
   #isReading = false;
   #hasEnded = false;
   /** The length of a part that the socket took, but not yet the kernel. */
   #pending = 0;
 
-  /** @param flow What to pause, if it is not the socket. */
-  constructor(socket: Socket, isSecure: boolean, flow: Flow = socket) {
+  /**
+   * @param tcp The TCP socket to reset, if there is one.
+   * @param flow What to pause, if it is not the socket.
+   */
+  constructor(
+    socket: Socket,
+    isSecure: boolean,
+    tcp: Socket | undefined,
+    flow: Flow = socket,
+  ) {
     this.#socket = socket;
     this.#isSecure = isSecure;
+    this.#tcp = tcp;
     this.#flow = flow;
     flow.pause();
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
@@ -84,6 +94,17 @@ export class NodeHandle implements Handle {
   close(): void {
     if (this.#isSecure) this.#linger();
     else this.#socket.destroy();
+  }
+
+  reset(): void {
+    // Amid an event of TLS it would end Node by a segmentation fault.
+    if (this.#isSecure) setImmediate(() => this.#resetNow());
+    else this.#resetNow();
+  }
+
+  #resetNow(): void {
+    this.#tcp?.resetAndDestroy();
+    this.#socket.destroy();
   }
 
   /**

@@ -116,8 +116,6 @@ class NodeListenerHandle implements ListenerHandle {
   #onConnection(socket: Socket): void {
     const { addr } = this;
     const isUnix = addr.transport === "unix";
-    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
-    if (this.#queue.isFull) return void socket.resetAndDestroy();
     // It has been reset already.
     if (!isUnix && socket.remoteAddress === undefined) {
       return void socket.destroy();
@@ -126,10 +124,10 @@ class NodeListenerHandle implements ListenerHandle {
       ? { local: addr, remote: UNNAMED_UNIX_ADDRESS }
       // On a wildcard each connection has a local address of its own.
       : endpointsOf(socket, isWildcard(addr.hostname) ? undefined : addr);
-    if (this.#handshakes !== undefined) {
-      return this.#handshakes.start(socket, endpoints);
+    // Beyond the backlog a kernel refuses; a reset is the nearest to that.
+    if (this.#handshakes === undefined || this.#queue.isFull) {
+      return this.#queue.add(toConnection(socket, endpoints));
     }
-    const connection = toConnection(socket, endpoints);
-    if (!this.#queue.put(connection)) connection.close();
+    this.#handshakes.start(socket, endpoints);
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { rejectOnAbort } from "../../net/abort.ts";
 import { tcpAddress } from "../../net/address.ts";
@@ -42,22 +43,30 @@ export function toConnection(
   socket: Socket,
   { local, remote }: Endpoints,
 ): SocketConnection {
-  return new SocketConnection(new NodeHandle(socket, false), local, remote);
+  const tcp = remote.transport === "unix" ? undefined : socket;
+  return new SocketConnection(
+    new NodeHandle(socket, false, tcp),
+    local,
+    remote,
+  );
 }
 
 /**
  * Makes the connection over a TLS socket after its handshake.
  *
+ * @param below The stream that carries the TLS records.
  * @param names Of the server, and the peer's certificate.
  * @param flow What to pause, if it is not the socket.
  */
 export function toSecureConnection(
   socket: TLSSocket,
+  below: Duplex,
   { local, remote }: Endpoints,
   names: Pick<NativeTlsInfo, "serverName" | "peerCertificate">,
   flow?: Flow,
 ): SocketConnection {
-  const handle = new NodeHandle(socket, true, flow);
+  const tcp = "resetAndDestroy" in below ? below as Socket : undefined;
+  const handle = new NodeHandle(socket, true, tcp, flow);
   // Asked now: once it is closed, the socket has forgotten.
   const { alpnProtocol } = socket;
   const protocol = socket.getProtocol();

@@ -8,9 +8,9 @@ import type {
 import type { TlsConnectOptions, TlsListenOptions } from "../../socket.ts";
 import type { AcceptQueue } from "../../net/adapter.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
-import { lateHandshake, reportRejected } from "../../net/rejected.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
+import { toSocketError } from "../../net/socket_error.ts";
 import {
   clientFailure,
   handshakeError,
@@ -74,9 +74,7 @@ export class ServerHandshakes {
   readonly #clientAuth: ClientAuth;
   readonly #certificates: ServerCertificates;
   readonly #hasSni: boolean;
-  readonly #pending = new PendingHandshakes<Duplex>((socket) =>
-    socket.destroy(lateHandshake())
-  );
+  readonly #pending: PendingHandshakes<Duplex>;
 
   constructor(
     accept: Accept,
@@ -89,6 +87,11 @@ export class ServerHandshakes {
     this.#clientAuth = clientAuth;
     this.#certificates = certificates;
     this.#hasSni = sni !== undefined;
+    this.#pending = new PendingHandshakes(
+      queue,
+      "TLS handshake",
+      (socket) => socket.destroy(),
+    );
   }
 
   /**
@@ -112,18 +115,24 @@ export class ServerHandshakes {
     endpoints: Endpoints,
     flow: Flow,
   ): Promise<void> {
-    this.#pending.add(socket);
+    this.#pending.add(socket, endpoints.remote);
     let error: unknown;
     socket.once("error", (reason) => error = reason);
     try {
       const context = await this.#certificates.choose(await serverName);
-      if (!this.#pending.remove(socket)) throw lateHandshake();
+      // It was late, and is closed.
+      if (!this.#pending.remove(socket)) return;
       this.#start(context, socket, endpoints, flow);
     } catch (reason) {
-      this.#pending.remove(socket);
+      this.#fail(socket, error ?? reason);
       socket.destroy();
-      reportRejected(this.#queue, endpoints.remote, error ?? reason);
     }
+  }
+
+  /** Reports a client, unless that was done; it is still to be closed. */
+  #fail(socket: Duplex, error: unknown): boolean {
+    const reason = handshakeError(error);
+    return this.#pending.fail(socket, (call) => toSocketError(reason, call));
   }
 
   #start(
@@ -135,34 +144,30 @@ export class ServerHandshakes {
     const secured = this.#accept(socket, context, flow !== undefined);
     keepHalfOpen(secured);
     if (flow !== undefined) flushBeforeFinish(secured);
-    this.#pending.add(secured);
-    let isPending = true;
+    this.#pending.add(secured, endpoints.remote);
     // The handshake failed: by junk, a wrong protocol, or the client's end.
     const giveUp = (error: unknown = peerLeft()) => {
-      this.#pending.remove(secured);
-      if (!isPending) return;
-      isPending = false;
+      if (!this.#fail(secured, error)) return;
       secured.destroy();
       socket.destroy();
-      reportRejected(this.#queue, endpoints.remote, error);
     };
     secured.once("error", giveUp);
     secured.once("end", () => giveUp());
     secured.once("close", () => giveUp());
     secured.once("secure", () => {
-      if (!isPending) return;
       const certificate = this.#clientAuth && peerCertificate(secured);
       const flaw = this.#clientAuth &&
         clientFlaw(secured, this.#clientAuth, certificate);
       if (flaw) return giveUp(flaw);
-      isPending = false;
-      this.#pending.remove(secured);
+      if (!this.#pending.remove(secured)) return;
       const { servername } = secured as { servername?: string | false };
-      const connection = toSecureConnection(secured, endpoints, {
+      const names = {
         serverName: sentName(servername),
         peerCertificate: certificate?.raw,
-      }, flow);
-      if (!this.#queue.put(connection)) connection.close();
+      };
+      this.#queue.add(
+        toSecureConnection(secured, socket, endpoints, names, flow),
+      );
     });
   }
 
@@ -252,7 +257,7 @@ export async function clientHandshake(
     try {
       return await settled(secured, "secureConnect", signal, () => {
         const names = { serverName, peerCertificate: certificate };
-        return toSecureConnection(secured, endpoints, names, flow);
+        return toSecureConnection(secured, socket, endpoints, names, flow);
       });
     } catch (error) {
       socket.destroy();

@@ -1,5 +1,6 @@
 import type { Address } from "../../socket.ts";
-import type { AcceptQueue, ListenerHandle } from "../adapter.ts";
+import type { AcceptQueue } from "../accept_queue.ts";
+import type { ListenerHandle } from "../adapter.ts";
 import { concat } from "../bytes.ts";
 import { PendingHandshakes } from "../pending_handshakes.ts";
 import {
@@ -7,6 +8,7 @@ import {
   type SocketConnection,
 } from "../socket_connection.ts";
 import type { SocketListener } from "../socket_listener.ts";
+import { socketError } from "../socket_error.ts";
 import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
 
 /**
@@ -20,9 +22,7 @@ export class ProxyListenerHandle implements ListenerHandle {
   readonly #queue: AcceptQueue;
   readonly #isTrusted: (peer: Address) => boolean;
   /** Connections with an incomplete header. */
-  readonly #pending = new PendingHandshakes<SocketConnection>((connection) =>
-    connection.close()
-  );
+  readonly #pending: PendingHandshakes<SocketConnection>;
   #isAccepting = false;
 
   constructor(
@@ -34,6 +34,11 @@ export class ProxyListenerHandle implements ListenerHandle {
     this.#inner = inner;
     this.#queue = queue;
     this.#isTrusted = isTrusted;
+    this.#pending = new PendingHandshakes(
+      queue,
+      "PROXY header",
+      (connection) => connection.close(),
+    );
   }
 
   acceptStart(): void {
@@ -60,35 +65,53 @@ export class ProxyListenerHandle implements ListenerHandle {
 
   /** Reads a header beside the accept loop, which no silent proxy may delay. */
   async #readHeader(connection: SocketConnection): Promise<void> {
-    if (this.#queue.isClosed || !this.#isTrusted(connection.remoteAddr)) {
-      return void connection.close();
+    const peer = connection.remoteAddr;
+    if (this.#queue.isClosed || !this.#isTrusted(peer)) {
+      connection.close();
+      const reason = "it is none of the trusted proxies";
+      const toError = (call: string) =>
+        socketError("EACCES", call, undefined, reason);
+      return this.#queue.reject(peer, toError);
     }
-    this.#pending.add(connection);
-    let isValid = false;
+    this.#pending.add(connection, peer);
+    let reason: string | undefined;
+    let cause: unknown;
     try {
-      isValid = await readHeader(connection);
-    } catch {
-      // The peer is gone, or its header was late.
+      reason = await readHeader(connection);
+    } catch (error) {
+      // The peer is gone, or we have closed the connection as late.
+      reason = "the peer is gone";
+      cause = error;
     }
-    // It may have been closed as late just when the header was complete, and
-    // several headers may be complete for one call of `accept`.
-    const inTime = this.#pending.remove(connection);
-    const isQueued = isValid && inTime && this.#queue.put(connection);
-    if (!isQueued) connection.close();
+    if (reason !== undefined) {
+      const text = `no PROXY header, ${reason}`;
+      const toError = (call: string) =>
+        socketError("EPROTO", call, cause, text);
+      this.#pending.fail(connection, toError);
+      connection.close();
+      // It may have been closed as late just when the header was complete, and
+      // several headers may be complete for one call of `accept`.
+    } else if (this.#pending.remove(connection)) this.#queue.add(connection);
+    else connection.close();
   }
 }
 
-/** Whether a valid header came; what follows it is left to the next `recv`. */
-async function readHeader(connection: SocketConnection): Promise<boolean> {
+/**
+ * Reads a header, and returns what is wrong with it. What follows it is left
+ * to the next `recv`.
+ */
+async function readHeader(
+  connection: SocketConnection,
+): Promise<string | undefined> {
   let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   for (;;) {
     const chunk = await connection.recv(LONGEST_HEADER);
-    if (chunk === null) return false;
+    if (chunk === null) return "the peer ended before it";
     bytes = concat([bytes, chunk]);
     const header = parseProxyHeader(bytes);
-    if (header === "malformed") return false;
+    if (header === "malformed") return "what came is malformed";
     if (header === "incomplete") continue;
     applyProxyHeader(connection, header.endpoints, bytes.slice(header.length));
-    return true;
+    return undefined;
   }
 }
