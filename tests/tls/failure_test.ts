@@ -11,6 +11,7 @@ import {
 } from "../../mod.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import type { Identity } from "../support/certificates.ts";
+import { onDeno } from "../support/platform.ts";
 import { python, start } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
 
@@ -71,7 +72,13 @@ testTls("certificates that fail verification", async (made) => {
   ];
   for (const [identity, tls, reason] of cases) {
     await using listener = await listen({ port: 0, tls: identity });
-    await assertFails(listener.addr.port, tls, reason);
+    const { port } = listener.addr;
+    if (identity !== early || !onDeno) await assertFails(port, tls, reason);
+    else {
+      // Deno reports it as one of an unknown authority, without showing it.
+      await assertFails(port, tls, "unknown-ca");
+      console.log("On Deno a certificate not valid yet is unknown-ca");
+    }
   }
 });
 
