@@ -40,6 +40,8 @@ export interface Certificates {
   strangerKeyFile: string;
   /** Of the other authority, for the same names as `server`. */
   foreign: Identity;
+  /** Signed by itself. */
+  selfSigned: Identity;
   /** For servers only, by its extended key usage. */
   serverOnly: Identity;
   /** An authority that signed none of them. */
@@ -162,6 +164,7 @@ function load(folder: string): Certificates {
     strangerCertFile: file("stranger.pem"),
     strangerKeyFile: file("stranger.key"),
     foreign: identity("foreign"),
+    selfSigned: identity("other"),
     serverOnly: identity("server_only"),
     otherCa: read("other.pem"),
   };

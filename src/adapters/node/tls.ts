@@ -194,14 +194,19 @@ function clientFlaw(
   // It throws where a runtime has no such method, which refuses the client.
   const verdict: string | { code: string } | null | undefined = ssl
     .verifyError();
-  if (verdict) {
+  if (verdict && !isEarly(certificate)) {
     return clientFailure(typeof verdict === "string" ? verdict : verdict.code);
   }
   // A resumed session has the verdict of the first handshake.
-  const now = Date.now();
-  const isValid = now >= Date.parse(certificate.valid_from) &&
-    now <= Date.parse(certificate.valid_to);
-  return isValid ? undefined : clientFailure("CERT_HAS_EXPIRED");
+  const isExpired = !(Date.now() <= Date.parse(certificate.valid_to));
+  return verdict || isExpired || isEarly(certificate)
+    ? clientFailure("CERT_HAS_EXPIRED")
+    : undefined;
+}
+
+/** Deno reports a certificate that is not valid yet as one it cannot verify. */
+function isEarly({ valid_from }: PeerCertificate): boolean {
+  return !(Date.now() >= Date.parse(valid_from));
 }
 
 function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
