@@ -126,7 +126,7 @@ describe("a path that cannot be", () => {
 
   it("with a NUL, empty or no text is a TypeError", options, async () => {
     const before = pathOf();
-    for (const path of [`${before}\0.sock`, "\0abstract", "", null, 1, {}]) {
+    for (const path of [`${before}\0.sock`, "", null, 1, {}]) {
       // As a caller without types may.
       const wrong: UnixListenOptions = Object.assign(at(""), { path });
       await assertRejects(() => listen(wrong), TypeError);

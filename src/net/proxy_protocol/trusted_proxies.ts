@@ -45,7 +45,8 @@ export function checkProxyProtocol(
 function parseNetworks(
   options: boolean | ProxyProtocolOptions,
 ): ((hostname: string) => boolean)[] {
-  const isObject = typeof options === "object" && options !== null;
+  const isObject = typeof options === "object" && options !== null &&
+    !Array.isArray(options);
   const list: unknown = isObject
     ? ownOptions("proxyProtocol", options, PROXY_PROTOCOL).trustedProxies
     : undefined;
