@@ -124,6 +124,8 @@ export function listen(options: ListenOptions): Promise<Listener> {
 export function connect<Transport extends "tcp" | "unix" = "tcp">(
   options: ConnectOptions<Transport> & { transport?: Transport | undefined },
 ): Promise<Connection<AddressOf<Transport>>>;
+/** Connects by options of a transport that is chosen at run time. */
+export function connect(options: ConnectOptions): Promise<Connection>;
 export function connect(options: ConnectOptions): Promise<Connection> {
   return calls.connect(options);
 }

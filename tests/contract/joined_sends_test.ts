@@ -46,9 +46,9 @@ it("sends that wait are joined, and resolve in their order", async () => {
   const sends = ["a", "b", "c", "", "d", big, "e", "f", "g"].map((data, i) =>
     conn.send(data).then(() => void resolved.push(i))
   );
-  sends.push(conn.closeWrite());
+  const ended = conn.closeWrite();
   await handle.takeAll();
-  await Promise.all(sends);
+  await Promise.all([...sends, ended]);
   const written = handle.written.map((part) => part.replace(big, "…"));
   assertEquals(written, ["a", "bcd…e", "fg", "FIN"]);
   assertEquals(resolved, [0, 1, 2, 3, 4, 5, 6, 7, 8]);

@@ -12,9 +12,9 @@ import {
 import { bun } from "../../src/adapters/bun/runtime.ts";
 import { deno } from "../../src/adapters/deno/runtime.ts";
 import { node } from "../../src/adapters/node/runtime.ts";
-import type { AcceptQueue, ListenerHandle } from "../../src/net/adapter.ts";
+import { AcceptQueue } from "../../src/net/accept_queue.ts";
+import type { ListenerHandle } from "../../src/net/adapter.ts";
 import { checkListen } from "../../src/net/validate.ts";
-import type { SocketConnection } from "../../src/net/socket_connection.ts";
 import { WaitQueue } from "../../src/net/wait_queue.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { certificates } from "../support/certificates.ts";
@@ -31,7 +31,7 @@ async function listenAndReport(options: TcpListenOptions): Promise<{
 }> {
   const adapter = [deno, bun, node].find(({ isCurrent }) => isCurrent);
   const rejected = new WaitQueue<Rejection>(100);
-  const queue: AcceptQueue = new WaitQueue<SocketConnection>(10);
+  const queue = new AcceptQueue(10);
   queue.onReject = (...rejection) => void rejected.put(rejection);
   const handle = await adapter!.listen(checkListen(options), queue);
   queue.take().catch(() => {});
