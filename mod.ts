@@ -90,6 +90,7 @@ export {
   type NetAddress,
   type PipeOptions,
   type ProxyProtocolOptions,
+  type SendData,
   type TcpConnectOptions,
   type TcpListenOptions,
   type TlsConnectOptions,

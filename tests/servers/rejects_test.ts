@@ -22,7 +22,7 @@ import { exchange } from "../support/servers.ts";
 import { onDeno } from "../support/platform.ts";
 import { start } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
-import { testEachTransport, transports } from "../support/transports.ts";
+import { testEachTransport } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
 
 const echo = (conn: Connection) => conn.pipeTo(conn);
