@@ -91,6 +91,7 @@ export {
   type PipeOptions,
   type ProxyProtocolOptions,
   type SendData,
+  type StartTlsOptions,
   type TcpConnectOptions,
   type TcpListenOptions,
   type TlsConnectOptions,

@@ -14,6 +14,7 @@ import { DatagramQueue } from "./net/datagram_queue.ts";
 import { UdpSocket } from "./net/datagram_socket.ts";
 import { ProxyListenerHandle } from "./net/proxy_protocol/listener.ts";
 import { checkProxyProtocol } from "./net/proxy_protocol/trusted_proxies.ts";
+import { setHostname, type SocketConnection } from "./net/socket_connection.ts";
 import { socketError, toSocketError } from "./net/socket_error.ts";
 import { reportRejects, SocketListener } from "./net/socket_listener.ts";
 import { checkBind, checkConnect, checkListen } from "./net/validate.ts";
@@ -193,7 +194,7 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
         const opening = attempt(
           adapter,
           call,
-          (runtime) => runtime.connect({ ...checked, signal }),
+          (runtime) => connectTo(runtime, { ...checked, signal }),
           fallbackCode(checked),
         );
         return signal ? closeIfAborted(opening, signal) : opening;
@@ -230,6 +231,15 @@ async function attempt<T>(
   } catch (error) {
     throw toSocketError(error, call, fallbackCode);
   }
+}
+
+async function connectTo(
+  runtime: Adapter,
+  options: CheckedConnect,
+): Promise<SocketConnection> {
+  const connection = await runtime.connect(options);
+  if (options.transport === "tcp") setHostname(connection, options.hostname);
+  return connection;
 }
 
 /** The code of a runtime's error that has none. */

@@ -372,6 +372,17 @@ export interface UnixConnectOptions {
   signal?: AbortSignal | undefined;
 }
 
+/**
+ * Options of {@linkcode Connection.startTls}: those of a client, or with
+ * `serverSide: true` those of a listener.
+ */
+export type StartTlsOptions =
+  | TlsConnectOptions & {
+    serverSide?: false | undefined;
+    signal?: AbortSignal | undefined;
+  }
+  | TlsListenOptions & { serverSide: true; signal?: AbortSignal | undefined };
+
 /** Options of {@linkcode connect}, for TCP or a Unix domain socket. */
 export type ConnectOptions<
   Transport extends "tcp" | "unix" = "tcp" | "unix",

@@ -1,5 +1,6 @@
 // The interface of sockets, with the types of addresses and options.
 import type { Address, NetAddress } from "./address.ts";
+import type { StartTlsOptions } from "./options.ts";
 
 export * from "./address.ts";
 export * from "./options.ts";
@@ -347,6 +348,43 @@ export interface Connection<A extends Address = Address>
    * @param data The bytes or the text, or an array of them.
    */
   send(data: SendData): Promise<void>;
+  /**
+   * Goes on over TLS, as a protocol's STARTTLS asks for, and resolves with the
+   * connection to use from then on; this one is spent, and its calls reject with
+   * `EBADF`. What was received before belongs to the handshake: it is never
+   * handed out as if it had been encrypted (CVE-2021-23222). So take the peer's
+   * consent by `recvUntil` or `recvExactly`, and look at nothing beyond.
+   *
+   * Rejects with `EBUSY` while a receive or a send is pending, `EBADF` after
+   * `close()`, `EPIPE` after `closeWrite()`, `ENOTSUP` if it is TLS already, all
+   * of which leave the connection as it was; with `EPROTO`, `ETIMEDOUT` (a
+   * server's handshake takes ten seconds at most) or `signal.reason` it is
+   * closed.
+   *
+   * @param options Those of a TLS client, by default; the name to verify is
+   * `serverName`, or else the `hostname` that `connect` was given.
+   *
+   * @example A server's side and a client's
+   * ```ts
+   * import { connect, serve, type TlsIdentity } from "@parley/echo";
+   *
+   * async function upgrade(identity: TlsIdentity, caCerts: string[]) {
+   *   await using server = await serve({ port: 0 }, async (plain) => {
+   *     if (await plain.recvUntil("\n") === null) return;
+   *     await plain.send("go ahead\n");
+   *     await using conn = await plain.startTls({ ...identity, serverSide: true });
+   *     await conn.send("secret\n");
+   *   });
+   *   const plain = await connect({ port: server.addr.port });
+   *   await plain.send("STARTTLS\n");
+   *   await plain.recvUntil("\n");
+   *   await using conn = await plain.startTls({ caCerts });
+   *   console.log(conn.tls?.protocol);
+   * }
+   * console.log(typeof upgrade);
+   * ```
+   */
+  startTls(options?: StartTlsOptions): Promise<Connection<A>>;
   /**
    * Sends the received bytes to `destination` until the peer ends its side, then
    * calls `destination.closeWrite()`. The fastest way to relay: it copies

@@ -1,4 +1,4 @@
-import { checkSignal } from "./validate.ts";
+import { checkSignal } from "./validate_values.ts";
 
 /** Calls `onAbort` when the signal aborts, unless `promise` settled before. */
 export function rejectOnAbort(

@@ -17,7 +17,7 @@ import {
 import { type Keys, ownOptions, ownSignal } from "./own_options.ts";
 import { socketError, toSocketError } from "./socket_error.ts";
 import { checkHostname, isAddress } from "./hostname.ts";
-import { checkInteger, toBytes } from "./validate.ts";
+import { checkInteger, toBytes } from "./validate_values.ts";
 
 /** The most that IPv4 carries; IPv6 would take 20 bytes more. */
 const MAX_BYTES = 65507;

@@ -1,5 +1,5 @@
 import type { ReceiveBuffer } from "./receive_buffer.ts";
-import { toBytes } from "./validate.ts";
+import { toBytes } from "./validate_values.ts";
 
 /** Where a message ends. */
 export interface Frame {

@@ -42,7 +42,7 @@ export class SendQueue {
   /** Whether the FIN has been sent. */
   isFinished = false;
   /** Whether sends are taken: not after the FIN, a failure or a close. */
-  #isOpen = true;
+  isOpen = true;
   readonly #handle: Handle;
   readonly #errors: SendErrors;
   /** What the write under way has not taken yet. */
@@ -67,7 +67,7 @@ export class SendQueue {
 
   /** Sends all of it; returns no promise if the handle took it at once. */
   send(data: Uint8Array): Promise<void> | void {
-    if (!this.#isOpen) {
+    if (!this.isOpen) {
       const failure = this.#errors.sendFailure() ?? this.#errors.endedError();
       return Promise.reject(failure);
     }
@@ -86,7 +86,7 @@ export class SendQueue {
 
   /** Sends the FIN behind them. */
   end(): Promise<void> {
-    this.#isOpen = false;
+    this.isOpen = false;
     return this.#finished ??= this.isWriting
       ? this.#enqueue(null)
       : this.#shutdown();
@@ -94,12 +94,12 @@ export class SendQueue {
 
   /** Takes no more sends; those that wait fail at their turn. */
   fail(): void {
-    this.#isOpen = false;
+    this.isOpen = false;
   }
 
   /** Rejects every send that waits; the connection is closed. */
   close(): void {
-    this.#isOpen = false;
+    this.isOpen = false;
     this.#current?.reject(this.#errors.sendFailure());
     for (const send of this.#sends?.clear() ?? []) {
       send.reject(this.#errors.sendFailure());

@@ -1,3 +1,4 @@
+import { SocketError } from "../errors.ts";
 import type {
   AbortOptions,
   Address,
@@ -5,6 +6,7 @@ import type {
   FrameOptions,
   PipeOptions,
   SendData,
+  StartTlsOptions,
   TlsInfo,
 } from "../socket.ts";
 import { Delimited, exactly } from "./frame.ts";
@@ -12,9 +14,12 @@ import type { Handle } from "./handle.ts";
 import { FRAME, PIPE } from "./option_keys.ts";
 import { ownOptions, ownSignal } from "./own_options.ts";
 import { DONE } from "./send_queue.ts";
+import type { StartTls } from "./start_tls.ts";
 import { SocketStream } from "./socket_stream.ts";
 import { linesOf, pipeGeneric, readableOf, writableOf } from "./streams.ts";
-import { checkBooleans, checkLength, toBytes } from "./validate.ts";
+import { handshakeError } from "./tls_failure.ts";
+import { checkStartTls } from "./validate_tls.ts";
+import { checkBooleans, checkLength, toBytes } from "./validate_values.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -33,26 +38,42 @@ export let applyProxyHeader: (
 /** Whether a send has not gone out yet. For servers, not for users. */
 export let isSending: (connection: Connection) => boolean;
 
+/** Keeps the name that `connect` was given, for TLS to verify later. */
+export let setHostname: (
+  connection: SocketConnection,
+  hostname: string,
+) => void;
+
 /**
  * A connection over a runtime's {@linkcode Handle}: the interface, and nothing
  * that its user should not reach. {@linkcode SocketStream} holds the rules.
  */
 export class SocketConnection implements Connection {
   readonly #stream: SocketStream;
+  readonly #handle: Handle;
   readonly #describeTls: (() => TlsInfo) | undefined;
+  readonly #startTls: StartTls | undefined;
+  /** The name that `connect` was given. */
+  #hostname: string | undefined;
   #tls: TlsInfo | undefined;
   #localAddr: Address;
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
-  /** @param describeTls Makes `tls`, also after the socket is closed. */
+  /**
+   * @param describeTls Makes `tls`, also after the socket is closed.
+   * @param startTls Encrypts the handle, unless it is a TLS socket.
+   */
   constructor(
     handle: Handle,
     localAddr: Address,
     remoteAddr: Address,
     describeTls?: () => TlsInfo,
+    startTls?: StartTls,
   ) {
     this.#stream = new SocketStream(handle, remoteAddr);
+    this.#handle = handle;
+    this.#startTls = startTls;
     this.#localAddr = localAddr;
     this.#describeTls = describeTls;
   }
@@ -147,6 +168,25 @@ export class SocketConnection implements Connection {
     }
   }
 
+  async startTls(options: StartTlsOptions = {}): Promise<Connection> {
+    const stream = this.#stream;
+    if (stream.isClosed) throw stream.startTlsError("EBADF");
+    const start = this.#startTls;
+    if (start === undefined) throw stream.startTlsError("ENOTSUP");
+    const request = checkStartTls(options, this.#hostname);
+    request.signal?.throwIfAborted();
+    const received = stream.detach();
+    const { localAddr: local, remoteAddr: remote } = this;
+    const where = { call: stream.startTlsCall, local, remote };
+    try {
+      return await start(this.#handle, { ...where, received, ...request });
+    } catch (error) {
+      if (request.signal?.aborted) throw request.signal.reason;
+      if (error instanceof SocketError) throw error;
+      throw stream.startTlsError(handshakeError(error));
+    }
+  }
+
   pipeTo(destination: Connection, options?: PipeOptions): Promise<void> {
     if (typeof destination?.send !== "function") {
       const message =
@@ -184,6 +224,9 @@ export class SocketConnection implements Connection {
   }
 
   static {
+    setHostname = (connection, hostname) => {
+      connection.#hostname = hostname;
+    };
     isSending = (connection) =>
       #stream in connection && connection.#stream.isWriting;
     applyProxyHeader = (connection, endpoints, rest) => {

@@ -16,6 +16,11 @@ const EXPLANATIONS: Partial<Record<SocketErrorCode, string>> = {
   EMSGSIZE: "no message ends within maxBytes, allow more or receive in parts",
 };
 
+const START_TLS_EXPLANATIONS: Record<string, string> = {
+  EBUSY: "a receive or a send is pending, wait for it or abort it",
+  ENOTSUP: "it is encrypted already",
+};
+
 /**
  * A stream over a runtime's {@linkcode Handle}, which it drives and listens to:
  * the two directions, each with its rules, and the errors that end both.
@@ -78,6 +83,43 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
     else handle.close();
     this.sending.close();
     this.#over?.resolve();
+  }
+
+  /**
+   * Gives the handle up, for another stream, and returns what was received and
+   * not taken. Throws, and changes nothing, while a call is pending.
+   */
+  detach(): Bytes | null {
+    if (this.isClosed) throw this.startTlsError("EBADF");
+    if (this.#failure !== null) throw this.startTlsError(this.#failure.error);
+    const { sending, receiving } = this;
+    if (receiving.isBusy || sending.isWriting) {
+      throw this.startTlsError("EBUSY");
+    }
+    if (!sending.isOpen) throw this.startTlsError("EPIPE");
+    const { length } = receiving;
+    const received = length > 0 ? receiving.take(length) : null;
+    this.isClosed = true;
+    receiving.close();
+    sending.close();
+    this.#over?.resolve();
+    return received;
+  }
+
+  /** The beginning of the message of a failed `startTls`. */
+  get startTlsCall(): string {
+    return this.#call("start TLS");
+  }
+
+  /** Makes the error of `startTls`, by a code or a runtime's error. */
+  startTlsError(reason: unknown): SocketError {
+    if (typeof reason !== "string") return this.#errorOf(reason, "start TLS");
+    return socketError(
+      reason as SocketErrorCode,
+      this.startTlsCall,
+      undefined,
+      START_TLS_EXPLANATIONS[reason],
+    );
   }
 
   onData(chunk: Bytes): void {

@@ -1,11 +1,14 @@
 import type {
+  StartTlsOptions,
   TlsConnectOptions,
   TlsIdentity,
   TlsListenOptions,
 } from "../socket.ts";
 import { checkHostname } from "./hostname.ts";
 import { TLS_CONNECT, TLS_LISTEN } from "./option_keys.ts";
-import { ownOptions } from "./own_options.ts";
+import { checkObject, ownOptions } from "./own_options.ts";
+import type { TlsRequest } from "./start_tls.ts";
+import { checkBooleans, checkSignal } from "./validate_values.ts";
 
 /** Checks the option `tls` of `listen`. */
 export function checkTlsListen(
@@ -43,6 +46,32 @@ export function checkTlsConnect(
   return serverName === undefined
     ? options
     : { ...options, serverName: checkHostname(serverName) };
+}
+
+/** Checks the options of `startTls`; a client's have the name to verify. */
+export function checkStartTls(
+  options: StartTlsOptions,
+  hostname: string | undefined,
+): Pick<TlsRequest, "server" | "client" | "signal"> {
+  checkObject("startTls", options);
+  // Own properties only.
+  const own = { serverSide: undefined, signal: undefined, ...options };
+  checkSignal(own.signal);
+  checkBooleans(own, ["serverSide"]);
+  if (own.serverSide) {
+    const { serverSide: _, signal, ...tls } = own;
+    return { server: checkTlsListen(tls), signal };
+  }
+  const { serverSide: _, signal, ...tls } = own;
+  const client = checkTlsConnect(tls);
+  const serverName = client?.serverName ?? hostname;
+  if (serverName === undefined) {
+    throw new TypeError(
+      "Invalid serverName of startTls: expected the name to verify, for this " +
+        "connection was not made by a hostname",
+    );
+  }
+  return { client: { ...client, serverName }, signal };
 }
 
 /** Checks a certificate and its key, also those that `sni` returns. */

@@ -1,6 +1,6 @@
 import { ownOptions } from "../net/own_options.ts";
 import type { SocketError } from "../errors.ts";
-import { checkNumber } from "../net/validate.ts";
+import { checkNumber } from "../net/validate_values.ts";
 import {
   checkTime,
   type ConnectionEntry,

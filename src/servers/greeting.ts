@@ -1,11 +1,6 @@
 import { type Keys, ownOptions, pickOptions } from "../net/own_options.ts";
-import {
-  checkFunctions,
-  isUdp,
-  isUnix,
-  ownBind,
-  ownListen,
-} from "../net/validate.ts";
+import { isUdp, isUnix, ownBind, ownListen } from "../net/validate.ts";
+import { checkFunctions } from "../net/validate_values.ts";
 import type {
   DatagramHandler,
   DatagramServer,

@@ -1,12 +1,11 @@
 import { StreamServer } from "./accept_loop.ts";
 import { pickOptions } from "../net/own_options.ts";
+import { isUnix, ownListen } from "../net/validate.ts";
 import {
   checkFunctions,
   checkNumber,
   checkSignal,
-  isUnix,
-  ownListen,
-} from "../net/validate.ts";
+} from "../net/validate_values.ts";
 import { TCP_LISTEN, UNIX_LISTEN } from "../net/option_keys.ts";
 import { TCP_SERVER, UNIX_SERVER } from "./option_keys.ts";
 import { listen } from "../open.ts";

@@ -1,11 +1,11 @@
 import { BIND } from "../net/option_keys.ts";
 import { ownOptions, pickOptions } from "../net/own_options.ts";
+import { ownBind } from "../net/validate.ts";
 import {
   checkFunctions,
   checkNumber,
   checkSignal,
-  ownBind,
-} from "../net/validate.ts";
+} from "../net/validate_values.ts";
 import type {
   DatagramHandler,
   DatagramReply,

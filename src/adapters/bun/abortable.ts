@@ -5,7 +5,7 @@
 import type { Socket } from "node:net";
 import { rejectOnAbort } from "../../net/abort.ts";
 import { Bun, type BunSocket } from "./api.ts";
-import { handlers } from "./socket.ts";
+import { handlers } from "./handlers.ts";
 
 /**
  * Opens a TCP connection to an IP address. Its descriptor is free as soon as

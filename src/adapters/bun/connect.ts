@@ -19,7 +19,8 @@ import {
 } from "./api.ts";
 import { correctTcpError, correctUnixError } from "./errno.ts";
 import { peerGone } from "./handle.ts";
-import { handlers, isReset, socketOptions, toConnection } from "./socket.ts";
+import { handlers } from "./handlers.ts";
+import { isReset, socketOptions, toConnection } from "./socket.ts";
 import { clientTlsOptions, tlsDescriber } from "./tls.ts";
 
 /** Connects by Bun's own socket. */

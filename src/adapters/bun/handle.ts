@@ -28,6 +28,12 @@ export class BunHandle implements Handle, SocketEvents {
     this.#socket.pause();
   }
 
+  /** Gives the socket up, for TLS; the cipher text is reported here, too. */
+  release(): BunSocket {
+    this.#socket.data = { onClose() {} };
+    return this.#socket;
+  }
+
   readStart(): void {
     this.#isReading = true;
     if (!this.#isPaused) return;

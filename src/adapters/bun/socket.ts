@@ -6,27 +6,13 @@ import {
 import { tcpAddress } from "../../net/address.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
 import type { Address, TlsInfo } from "../../socket.ts";
-import type { BunError, BunSocket } from "./api.ts";
+import type { BunSocket } from "./api.ts";
 import { BunHandle } from "./handle.ts";
+import { handlers } from "./handlers.ts";
+import { startTls } from "./start_tls.ts";
 
 /** Leaves the time before the first keep-alive probe to the system. */
 const SYSTEM_DELAY = 0;
-
-/** Event handlers shared by all sockets; `socket.data` handles this one's. */
-export const handlers = {
-  binaryType: "uint8array",
-  open: (socket: BunSocket) => socket.data.onOpen?.(socket),
-  // With this handler `open` comes before the handshake, so that it can be
-  // given a deadline.
-  handshake: (socket: BunSocket, ok: boolean, error: BunError | null) =>
-    socket.data.onHandshake?.(socket, ok, error),
-  data: (socket: BunSocket, chunk: Uint8Array<ArrayBuffer>) =>
-    socket.data.onData?.(chunk),
-  end: (socket: BunSocket) => socket.data.onEnd?.(),
-  drain: (socket: BunSocket) => socket.data.onDrain?.(),
-  close: (socket: BunSocket, error?: BunError) => socket.data.onClose(error),
-  error: (socket: BunSocket, error: BunError) => socket.data.onError?.(error),
-};
 
 /**
  * Returns the options of every socket, with its address. `TCP_NODELAY` is
@@ -73,6 +59,7 @@ export function toConnection(
     // Read now: Bun forgets the peer's address when the socket closes.
     remoteAddr ?? tcpAddress(socket.remoteAddress ?? "", socket.remotePort),
     describeTls,
+    secure ? undefined : startTls,
   );
   if (options.transport === "tcp" && options.keepAlive) {
     socket.setKeepAlive(true, SYSTEM_DELAY);

@@ -4,7 +4,8 @@ import { isWildcard, unixAddress } from "../../net/address.ts";
 import type { NativeError } from "../../net/socket_error.ts";
 import type { Address } from "../../socket.ts";
 import type { DenoListener, DenoSocket } from "./api.ts";
-import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
+import { toConnection } from "./connection.ts";
+import { copyAddress, setTcpOptions } from "./socket.ts";
 import type { Handshakes } from "./tls.ts";
 
 /** Errors of `accept` when one peer left before it was accepted. */

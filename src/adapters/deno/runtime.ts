@@ -16,7 +16,8 @@ import { isSocketInUse } from "../../net/socket_in_use.ts";
 import { Deno, isGranted } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
 import { chooseAddress, correctError } from "./names.ts";
-import { copyAddress, setTcpOptions, toConnection } from "./socket.ts";
+import { toConnection } from "./connection.ts";
+import { copyAddress, setTcpOptions } from "./socket.ts";
 import { clientHandshake, serverHandshakes } from "./tls.ts";
 import { bindUdp } from "./udp.ts";
 

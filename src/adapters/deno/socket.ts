@@ -3,19 +3,8 @@ import type {
   CheckedListen,
 } from "../../net/checked_options.ts";
 import { tcpAddress, unixAddress } from "../../net/address.ts";
-import { SocketConnection } from "../../net/socket_connection.ts";
 import type { Address } from "../../socket.ts";
 import type { DenoSocket } from "./api.ts";
-import { DenoHandle } from "./handle.ts";
-
-/** Makes the connection over a socket. */
-export function toConnection(
-  socket: DenoSocket,
-  localAddr: Address,
-  remoteAddr: Address,
-): SocketConnection {
-  return new SocketConnection(new DenoHandle(socket), localAddr, remoteAddr);
-}
 
 /** Sets the TCP options of a socket, which is closed if that fails. */
 export function setTcpOptions(

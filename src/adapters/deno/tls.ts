@@ -1,13 +1,16 @@
 import { AcceptQueue } from "../../net/accept_queue.ts";
 import { UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import type { CheckedTcpConnect } from "../../net/checked_options.ts";
+import type { Handle } from "../../net/handle.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import type {
   Address,
   TlsConnectOptions,
   TlsListenOptions,
 } from "../../socket.ts";
+import type { TlsRequest } from "../../net/start_tls.ts";
 import { toDuplex } from "../node/duplex.ts";
+import { startTls as startTlsOver } from "../node/start_tls.ts";
 import {
   clientHandshake as prepareClient,
   serverHandshakes as prepareServer,
@@ -78,15 +81,29 @@ async function warmUp(tls: TlsListenOptions): Promise<void> {
   client.destroy();
 }
 
+/** Encrypts a connection in use. */
+export async function startTls(
+  handle: Handle,
+  request: TlsRequest,
+): Promise<SocketConnection> {
+  const { Duplex } = await import("node:stream");
+  const { remote, received } = request;
+  const { duplex, flow } = toDuplex(Duplex, handle, remote, received);
+  return await startTlsOver(duplex, request, flow, hasRoots());
+}
+
+/** Without this permission the public roots cannot be listed. */
+function hasRoots(): boolean {
+  return isGranted({ name: "sys", kind: "ca" });
+}
+
 /** Prepares a client's handshake; throws on a bad certificate. */
 export async function clientHandshake(
   options: CheckedTcpConnect,
   tls: TlsConnectOptions,
 ): Promise<(socket: DenoSocket) => Promise<SocketConnection>> {
   const { Duplex } = await import("node:stream");
-  // Without this permission the public roots cannot be listed.
-  const hasRoots = isGranted({ name: "sys", kind: "ca" });
-  const handshake = await prepareClient(options, tls, hasRoots);
+  const handshake = await prepareClient(options, tls, hasRoots());
   return (socket) => {
     const local = copyAddress(socket.localAddr);
     const remote = copyAddress(socket.remoteAddr);

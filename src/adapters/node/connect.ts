@@ -11,12 +11,8 @@ import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import type { TlsConnectOptions } from "../../socket.ts";
-import {
-  endpointsOf,
-  settled,
-  SOCKET_OPTIONS,
-  toConnection,
-} from "./socket.ts";
+import { toConnection } from "./connection.ts";
+import { endpointsOf, settled, SOCKET_OPTIONS } from "./socket.ts";
 import { clientHandshake } from "./tls.ts";
 
 /**

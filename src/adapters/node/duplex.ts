@@ -35,8 +35,10 @@ export function toDuplex(
   DuplexClass: typeof Duplex,
   handle: Handle,
   peer: Address,
+  received: Uint8Array<ArrayBuffer> | null = null,
 ): { duplex: Duplex; flow: Flow } {
   const below = new SocketStream(handle, peer);
+  if (received !== null) below.receiving.unshift(received);
   let isHandshake = true;
   let isPaused = false;
   let isWanted = false;

@@ -39,10 +39,15 @@ export class NodeHandle implements Handle {
     this.#tcp = tcp;
     this.#flow = flow;
     flow.pause();
-    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("end", () => this.#onEnd());
-    socket.on("error", (error: NativeError) => this.#onError(error));
-    socket.on("close", () => this.#onClose());
+    this.#subscribe("on");
+  }
+
+  /** Gives the socket up, for TLS, which reads what was received first. */
+  release(received: Bytes | null): Socket {
+    this.#socket.pause();
+    this.#subscribe("off");
+    if (received !== null) this.#socket.unshift(received);
+    return this.#socket;
   }
 
   readStart(): void {
@@ -133,30 +138,38 @@ export class NodeHandle implements Handle {
     if (isDrain) this.events!.onDrain();
   };
 
-  #onData(chunk: Buffer): void {
+  #subscribe(how: "on" | "off"): void {
+    const socket = this.#socket;
+    socket[how]("data", this.#onData);
+    socket[how]("end", this.#onEnd);
+    socket[how]("error", this.#onError);
+    socket[how]("close", this.#onClose);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
     if (!this.#isReading) this.#flow.pause();
     this.events!.onData(toBytes(chunk));
-  }
+  };
 
-  #onEnd(): void {
+  readonly #onEnd = (): void => {
     this.#hasEnded = true;
     this.events!.onEnd();
-  }
+  };
 
-  #onError(error: NativeError): void {
+  readonly #onError = (error: NativeError): void => {
     // The peer reads no more, which the write that met it reports.
     if (error.code !== "EPIPE") this.events!.onError(error);
     // As Node does; on Deno a TLS socket would stay, and take what is written.
     this.#socket.destroy();
-  }
+  };
 
-  #onClose(): void {
+  readonly #onClose = (): void => {
     // A part that failed is none of the next write.
     this.#pending = 0;
     // A failed write closes the socket, perhaps with bytes unread.
     if (!this.#hasEnded) this.events!.onError(peerGone("ECONNRESET"));
     this.events!.onClose();
-  }
+  };
 }
 
 /** Returns a plain array; a chunk with a buffer of its own is not copied. */

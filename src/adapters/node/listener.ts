@@ -18,7 +18,8 @@ import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
 import type { Address } from "../../socket.ts";
 import { connect } from "./connect.ts";
-import { endpointsOf, SOCKET_OPTIONS, toConnection } from "./socket.ts";
+import { toConnection } from "./connection.ts";
+import { endpointsOf, SOCKET_OPTIONS } from "./socket.ts";
 import { type ServerHandshakes, serverHandshakes } from "./tls.ts";
 
 /** Listens by `net.createServer`. */

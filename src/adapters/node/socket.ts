@@ -38,19 +38,6 @@ export function endpointsOf(socket: Socket, local?: Address): Endpoints {
   };
 }
 
-/** Makes the connection over a socket. */
-export function toConnection(
-  socket: Socket,
-  { local, remote }: Endpoints,
-): SocketConnection {
-  const tcp = remote.transport === "unix" ? undefined : socket;
-  return new SocketConnection(
-    new NodeHandle(socket, false, tcp),
-    local,
-    remote,
-  );
-}
-
 /**
  * Makes the connection over a TLS socket after its handshake.
  *

@@ -1,0 +1,53 @@
+import type { Duplex } from "node:stream";
+import { AcceptQueue } from "../../net/accept_queue.ts";
+import type { SocketConnection } from "../../net/socket_connection.ts";
+import type { TlsRequest } from "../../net/start_tls.ts";
+import type { TlsListenOptions } from "../../socket.ts";
+import type { Flow } from "./duplex.ts";
+import { clientHandshake, serverHandshakes } from "./tls.ts";
+
+/**
+ * Encrypts a stream in use.
+ *
+ * @param flow What to pause, if it is not the TLS socket.
+ * @param hasRoots Whether the public roots can be added to `caCerts`.
+ */
+export async function startTls(
+  stream: Duplex,
+  request: TlsRequest,
+  flow?: Flow,
+  hasRoots = true,
+): Promise<SocketConnection> {
+  const { server, client, signal } = request;
+  try {
+    if (server !== undefined) {
+      return await accept(stream, request, server, flow);
+    }
+    const hostname = client?.serverName ?? "";
+    const wait = { transport: "tcp", hostname, port: 0, signal } as const;
+    const handshake = await clientHandshake(wait, { ...client }, hasRoots);
+    return await handshake(stream, request, flow);
+  } catch (error) {
+    // A certificate of no use, which only the handshake closes it for.
+    stream.destroy();
+    throw error;
+  }
+}
+
+/** A listener's handshake, of one client. */
+async function accept(
+  stream: Duplex,
+  request: TlsRequest,
+  options: TlsListenOptions,
+  flow?: Flow,
+): Promise<SocketConnection> {
+  const queue = new AcceptQueue(1);
+  queue.reject = (_, toError) => void queue.close(toError(request.call));
+  const handshakes = await serverHandshakes(options, queue);
+  handshakes.start(stream, request, flow);
+  try {
+    return await queue.take(request.signal);
+  } finally {
+    handshakes.clear();
+  }
+}
