@@ -174,15 +174,21 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
       const checked = checkListen(options);
       const isTrusted = checkProxyProtocol(checked);
       const call = `Cannot listen on ${formatAddress(checked)}`;
+      const tls = checked.transport === "tcp" ? checked.tls : undefined;
       const listener = await attempt(adapter, call, async (runtime) => {
         const queue = new AcceptQueue(checked.backlog);
-        const handle = await runtime.listen(checked, queue);
+        // A PROXY header comes before the handshake.
+        if (isTrusted && tls) await runtime.checkCertificates(tls);
+        const plain = isTrusted && tls
+          ? { ...checked, tls: undefined }
+          : checked;
+        const handle = await runtime.listen(plain, queue);
         return new SocketListener(handle, queue);
       }, fallbackCode(checked));
       if (isTrusted === undefined) return listener;
       const queue = new AcceptQueue(checked.backlog);
       reportRejects(listener, (peer, error) => queue.onReject?.(peer, error));
-      const handle = new ProxyListenerHandle(listener, queue, isTrusted);
+      const handle = new ProxyListenerHandle(listener, queue, isTrusted, tls);
       return new SocketListener(handle, queue);
     },
 

@@ -197,8 +197,8 @@ export interface TcpListenOptions {
    * with a PROXY header, version 1 or 2, within 10 seconds. `remoteAddr` is
    * then the client's address, and `localAddr` the address it connected to, of
    * transport `"udp"` or `"unix"` if the header says so. A header without
-   * addresses, as of a health check, leaves the connection's own. `ENOTSUP`
-   * together with `tls`.
+   * addresses, as of a health check, leaves the connection's own. With `tls`
+   * the handshake comes after the header.
    *
    * A server that speaks first does so once it has the header, which most
    * proxies send at once. Some send it only with the client's first bytes; such

@@ -1,4 +1,4 @@
-import type { Address, NetAddress } from "../socket.ts";
+import type { Address, NetAddress, TlsListenOptions } from "../socket.ts";
 import type {
   CheckedBind,
   CheckedConnect,
@@ -75,6 +75,8 @@ export interface Adapter {
    * can gives up by itself.
    */
   connect(options: CheckedConnect): Promise<SocketConnection>;
+  /** Throws unless the certificates of a later `startTls` are of use. */
+  checkCertificates(tls: TlsListenOptions): Promise<void>;
   /** Binds, and puts received datagrams into the queue. */
   bind(
     options: CheckedBind,

@@ -14,7 +14,7 @@ import type { Handle } from "./handle.ts";
 import { FRAME, PIPE } from "./option_keys.ts";
 import { ownOptions, ownSignal } from "./own_options.ts";
 import { DONE } from "./send_queue.ts";
-import type { StartTls } from "./start_tls.ts";
+import type { TlsRequest } from "./tls_request.ts";
 import { SocketStream } from "./socket_stream.ts";
 import { linesOf, pipeGeneric, readableOf, writableOf } from "./streams.ts";
 import { handshakeError } from "./tls_failure.ts";
@@ -24,6 +24,15 @@ import { checkBooleans, checkLength, toBytes } from "./validate_values.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NO_OPTIONS: FrameOptions = {};
+
+/**
+ * Takes a runtime's socket over from a connection, and encrypts it. The socket
+ * is closed if that fails.
+ */
+export type StartTls = (
+  handle: Handle,
+  request: TlsRequest,
+) => Promise<SocketConnection>;
 
 /**
  * Replaces the addresses by those of a PROXY header, and takes back the bytes
@@ -168,7 +177,7 @@ export class SocketConnection implements Connection {
     }
   }
 
-  async startTls(options: StartTlsOptions = {}): Promise<Connection> {
+  async startTls(options: StartTlsOptions = {}): Promise<SocketConnection> {
     const stream = this.#stream;
     if (stream.isClosed) throw stream.startTlsError("EBADF");
     const start = this.#startTls;

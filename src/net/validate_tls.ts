@@ -7,7 +7,7 @@ import type {
 import { checkHostname } from "./hostname.ts";
 import { TLS_CONNECT, TLS_LISTEN } from "./option_keys.ts";
 import { checkObject, ownOptions } from "./own_options.ts";
-import type { TlsRequest } from "./start_tls.ts";
+import type { TlsRequest } from "./tls_request.ts";
 import { checkBooleans, checkSignal } from "./validate_values.ts";
 
 /** Checks the option `tls` of `listen`. */

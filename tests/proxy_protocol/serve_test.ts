@@ -17,6 +17,7 @@ import {
   type ServeEchoOptions,
   serveGreeting,
   type ServeGreetingOptions,
+  SocketError,
 } from "../../mod.ts";
 import {
   assert,
@@ -222,15 +223,43 @@ it("only listeners take it", options, async () => {
   );
 });
 
-testTls("with TLS it is ENOTSUP, before anything is opened", async (made) => {
+testTls("with TLS the handshake follows the header", async (made) => {
   const proxyProtocol = { trustedProxies: ["127.0.0.1"] };
-  const free = await listen({ port: 0 });
-  const { port } = free.addr;
-  await free.close();
-  const place = { port, tls: made.server, proxyProtocol };
-  const error = await assertRejectsWith("ENOTSUP", () => listen(place));
-  assert(error.message.includes("at the load balancer"), error.message);
-  await assertRejectsWith("ENOTSUP", () => serveEcho(place));
-  await using again = await listen({ port });
-  assertEquals(portOf(again.addr), port);
+  const rejected: string[] = [];
+  await using server = await serve({
+    port: 0,
+    tls: made.server,
+    proxyProtocol,
+    onReject: (_, { code }) => void rejected.push(code),
+  }, async (conn) => {
+    await conn.send(
+      `${conn.tls?.protocol} ${formatAddress(conn.remoteAddr)}\n`,
+    );
+    await echo(conn);
+  });
+  const { port } = server.addr;
+  const client = { caCerts: [made.ca], serverName: "localhost" };
+  await using plain = await connect({ port });
+  await plain.send(from("192.0.2.1"));
+  await using conn = await plain.startTls(client);
+  const greeting = text(await conn.recvUntil("\n"));
+  assertEquals(greeting, "TLSv1.3 192.0.2.1:1000\n");
+  await conn.send("hello");
+  assertEquals(text(await conn.recvExactly(5)), "hello");
+  // Neither a handshake without a header, nor junk behind it.
+  await assertRejects(() => connect({ port, tls: client }), SocketError);
+  await using junk = await connect({ port });
+  await junk.send([from("192.0.2.2"), "no hello"]);
+  await until(() => rejected.length === 2);
+  assertEquals(rejected, ["EPROTO", "EPROTO"]);
+});
+
+testTls("with TLS and a bad certificate it does not listen", async (made) => {
+  const proxyProtocol = { trustedProxies: ["127.0.0.1"] };
+  const tls = { ...made.server, key: made.stranger.key };
+  const error = await assertRejectsWith(
+    "EPROTO",
+    () => listen({ port: 0, tls, proxyProtocol }),
+  );
+  assert(error.message.includes("certificate"), error.message);
 });

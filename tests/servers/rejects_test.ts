@@ -126,7 +126,9 @@ testTls("onReject is told of handshakes that fail", async (made) => {
   await quiet.close();
   const cut = await connect({ port });
   await cut.reset();
-  await assertRejected(server, rejects, cut.localAddr, "EPROTO", /TLS/);
+  // Which on Deno is an end.
+  const code = onDeno ? "EPROTO" : "ECONNRESET";
+  await assertRejected(server, rejects, cut.localAddr, code, /accept/);
   // One that speaks no version of TLS that we do.
   await using old = start([
     ...["openssl", "s_client", "-connect", `127.0.0.1:${port}`],

@@ -161,6 +161,10 @@ export const nodeNet: Adapter = {
     return toConnection(socket);
   },
 
+  checkCertificates() {
+    throw socketError("ENOTSUP", "Cannot listen", undefined, "without TLS");
+  },
+
   bind() {
     throw socketError("ENOTSUP", "Cannot bind", undefined, "use TCP");
   },

@@ -22,6 +22,11 @@ export const bun: Adapter = {
 
   connect: (options) => corrected(connectSocket(options)),
 
+  async checkCertificates(tls) {
+    const { checkCertificates } = await import("../node/certificates.ts");
+    await checkCertificates(tls);
+  },
+
   bind: (options, queue) => corrected(bindUdp(options, queue)),
 };
 

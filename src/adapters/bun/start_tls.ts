@@ -1,9 +1,8 @@
 import { rejectOnAbort } from "../../net/abort.ts";
 import type { Handle } from "../../net/handle.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
-import type { TlsRequest } from "../../net/start_tls.ts";
+import type { TlsRequest } from "../../net/tls_request.ts";
 import { type TlsFailure, tlsFailure } from "../../net/tls_failure.ts";
-import type { Connection } from "../../socket.ts";
 import type { BunError, BunSocket, SocketEvents } from "./api.ts";
 import { BunHandle } from "./handle.ts";
 import { handlers } from "./handlers.ts";
@@ -21,7 +20,7 @@ const DEADLINE = 10_000;
 export async function startTls(
   handle: Handle,
   request: TlsRequest,
-): Promise<Connection> {
+): Promise<SocketConnection> {
   const { received, server, client } = request;
   // Bun's own TLS cannot be given what was received, nor choose a certificate.
   if (received !== null || server?.sni !== undefined) {
@@ -43,7 +42,7 @@ export async function startTls(
 async function startTlsOverStream(
   handle: Handle,
   request: TlsRequest,
-): Promise<Connection> {
+): Promise<SocketConnection> {
   const { Duplex } = await import("node:stream");
   const { toDuplex } = await import("../node/duplex.ts");
   const { startTls } = await import("../node/start_tls.ts");
@@ -56,9 +55,11 @@ async function handshake(
   socket: BunSocket,
   tls: object,
   request: TlsRequest,
-): Promise<Connection> {
+): Promise<SocketConnection> {
   const { server, signal } = request;
-  const { promise, resolve, reject } = Promise.withResolvers<Connection>();
+  const { promise, resolve, reject } = Promise.withResolvers<
+    SocketConnection
+  >();
   const events: SocketEvents = {
     onHandshake(secured, ok, error) {
       const flaw = flawOf(secured, ok, error, server);

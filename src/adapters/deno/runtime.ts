@@ -13,6 +13,7 @@ import type { SocketConnection } from "../../net/socket_connection.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
+import { checkCertificates } from "../node/certificates.ts";
 import { Deno, isGranted } from "./api.ts";
 import { DenoListenerHandle } from "./listener.ts";
 import { chooseAddress, correctError } from "./names.ts";
@@ -33,6 +34,8 @@ export const deno: Adapter = {
     ),
 
   connect: (options) => corrected(connectSocket(options)),
+
+  checkCertificates,
 
   bind: (options, queue) => corrected(bindUdp(options, queue)),
 

@@ -8,7 +8,7 @@ import type {
   TlsConnectOptions,
   TlsListenOptions,
 } from "../../socket.ts";
-import type { TlsRequest } from "../../net/start_tls.ts";
+import type { TlsRequest } from "../../net/tls_request.ts";
 import { toDuplex } from "../node/duplex.ts";
 import { startTls as startTlsOver } from "../node/start_tls.ts";
 import {

@@ -120,6 +120,31 @@ export class ServerCertificates {
   }
 }
 
+/** The certificates of the last listener, or the last `startTls` of a server. */
+let lastServer: { key: string; certificates: ServerCertificates } | undefined;
+
+/** Prepares a server's certificates; throws if one is of no use. */
+export function serverCertificates(
+  tls: Tls,
+  options: TlsListenOptions,
+): ServerCertificates {
+  const { cert, key, clientAuth, caCerts, sni } = options;
+  if (sni !== undefined) return new ServerCertificates(tls, options);
+  const id = JSON.stringify([cert, key, clientAuth, caCerts]);
+  if (lastServer?.key !== id) {
+    const certificates = new ServerCertificates(tls, options);
+    lastServer = { key: id, certificates };
+  }
+  return lastServer.certificates;
+}
+
+/** Throws unless the certificates are of use. */
+export async function checkCertificates(
+  options: TlsListenOptions,
+): Promise<void> {
+  serverCertificates(await loadTls(), options);
+}
+
 /** The last context of a client: with the public roots it takes 20 ms to make. */
 let lastClient: { key: string; context: SecureContext } | undefined;
 

@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
-import { SocketConnection } from "../../net/socket_connection.ts";
-import type { StartTls } from "../../net/start_tls.ts";
+import {
+  SocketConnection,
+  type StartTls,
+} from "../../net/socket_connection.ts";
 import { NodeHandle } from "./handle.ts";
 import type { Endpoints } from "./socket.ts";
 import { startTls } from "./start_tls.ts";

@@ -34,6 +34,11 @@ export const node: Adapter = {
     return await connect(options, await addressesOf(options.hostname));
   },
 
+  async checkCertificates(tls) {
+    const { checkCertificates } = await import("./certificates.ts");
+    await checkCertificates(tls);
+  },
+
   async bind(options, queue) {
     checkVersion("bind", options);
     const { bindUdp } = await import("./udp.ts");

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { AcceptQueue } from "../../net/accept_queue.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import type { TlsRequest } from "../../net/start_tls.ts";
+import type { TlsRequest } from "../../net/tls_request.ts";
 import type { TlsListenOptions } from "../../socket.ts";
 import type { Flow } from "./duplex.ts";
 import { clientHandshake, serverHandshakes } from "./tls.ts";

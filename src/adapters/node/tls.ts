@@ -18,7 +18,12 @@ import {
 } from "../../net/tls_failure.ts";
 import { sentName } from "../../net/tls_info.ts";
 import { isAddress } from "../../net/hostname.ts";
-import { clientContext, loadTls, ServerCertificates } from "./certificates.ts";
+import {
+  clientContext,
+  loadTls,
+  type ServerCertificates,
+  serverCertificates,
+} from "./certificates.ts";
 import { type Flow, flushBeforeFinish } from "./duplex.ts";
 import {
   type Endpoints,
@@ -34,7 +39,7 @@ export async function serverHandshakes(
 ): Promise<ServerHandshakes> {
   const tls = await loadTls();
   const { alpnProtocols, clientAuth, sni } = options;
-  const certificates = new ServerCertificates(tls, options);
+  const certificates = serverCertificates(tls, options);
   const accept: Accept = (socket, secureContext, isGated) =>
     new tls.TLSSocket(socket, {
       isServer: true,

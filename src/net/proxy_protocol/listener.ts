@@ -1,4 +1,4 @@
-import type { Address } from "../../socket.ts";
+import type { Address, TlsListenOptions } from "../../socket.ts";
 import type { AcceptQueue } from "../accept_queue.ts";
 import type { ListenerHandle } from "../adapter.ts";
 import { concat } from "../bytes.ts";
@@ -8,7 +8,7 @@ import {
   type SocketConnection,
 } from "../socket_connection.ts";
 import type { SocketListener } from "../socket_listener.ts";
-import { socketError } from "../socket_error.ts";
+import { socketError, toSocketError } from "../socket_error.ts";
 import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
 
 /**
@@ -23,17 +23,22 @@ export class ProxyListenerHandle implements ListenerHandle {
   readonly #isTrusted: (peer: Address) => boolean;
   /** Connections with an incomplete header. */
   readonly #pending: PendingHandshakes<SocketConnection>;
+  readonly #tls: TlsListenOptions | undefined;
+  readonly #closing = new AbortController();
   #isAccepting = false;
 
+  /** @param tls Of the handshake that follows the header, if one does. */
   constructor(
     inner: SocketListener,
     queue: AcceptQueue,
     isTrusted: (peer: Address) => boolean,
+    tls?: TlsListenOptions,
   ) {
     this.addr = inner.addr;
     this.#inner = inner;
     this.#queue = queue;
     this.#isTrusted = isTrusted;
+    this.#tls = tls;
     this.#pending = new PendingHandshakes(
       queue,
       "PROXY header",
@@ -47,6 +52,7 @@ export class ProxyListenerHandle implements ListenerHandle {
 
   async close(): Promise<void> {
     this.#pending.clear();
+    this.#closing.abort(new Error("The listener was closed"));
     await this.#inner.close();
   }
 
@@ -91,8 +97,21 @@ export class ProxyListenerHandle implements ListenerHandle {
       connection.close();
       // It may have been closed as late just when the header was complete, and
       // several headers may be complete for one call of `accept`.
-    } else if (this.#pending.remove(connection)) this.#queue.add(connection);
+    } else if (this.#pending.remove(connection)) await this.#admit(connection);
     else connection.close();
+  }
+
+  async #admit(connection: SocketConnection): Promise<void> {
+    if (this.#tls === undefined) return this.#queue.add(connection);
+    const { signal } = this.#closing;
+    try {
+      const options = { ...this.#tls, serverSide: true, signal } as const;
+      this.#queue.add(await connection.startTls(options));
+    } catch (error) {
+      // The handshake failed, and closed the connection.
+      const toError = (call: string) => toSocketError(error, call);
+      this.#queue.reject(connection.remoteAddr, toError);
+    }
   }
 }
 

@@ -1,13 +1,8 @@
 import { parseNetwork } from "../../ip.ts";
-import {
-  type Address,
-  formatAddress,
-  type ProxyProtocolOptions,
-} from "../../socket.ts";
-import { type CheckedListen, isSecure } from "../checked_options.ts";
+import type { Address, ProxyProtocolOptions } from "../../socket.ts";
+import type { CheckedListen } from "../checked_options.ts";
 import { PROXY_PROTOCOL } from "../option_keys.ts";
 import { ownOptions } from "../own_options.ts";
-import { socketError } from "../socket_error.ts";
 
 /**
  * Checks `proxyProtocol`. Returns which peers may send a header, or nothing
@@ -28,15 +23,6 @@ export function checkProxyProtocol(
     return proxyProtocol ? () => true : undefined;
   }
   const trusted = parseNetworks(proxyProtocol);
-  if (isSecure(options)) {
-    throw socketError(
-      "ENOTSUP",
-      `Cannot listen on ${formatAddress(options)}`,
-      undefined,
-      "a PROXY header comes before TLS, where no runtime lets us read it: " +
-        "end TLS at the load balancer",
-    );
-  }
   return (peer) =>
     peer.transport !== "unix" &&
     trusted.some((contains) => contains(peer.hostname));

@@ -1,10 +1,8 @@
 import type {
   Address,
-  Connection,
   TlsConnectOptions,
   TlsListenOptions,
 } from "../socket.ts";
-import type { Handle } from "./handle.ts";
 
 /** A handshake over a connection in use. */
 export interface TlsRequest {
@@ -20,12 +18,3 @@ export interface TlsRequest {
   readonly client?: TlsConnectOptions & { serverName: string };
   readonly signal: AbortSignal | undefined;
 }
-
-/**
- * Takes a runtime's socket over from a connection, and encrypts it. The socket
- * is closed if that fails.
- */
-export type StartTls = (
-  handle: Handle,
-  request: TlsRequest,
-) => Promise<Connection>;
