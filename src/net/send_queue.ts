@@ -100,10 +100,10 @@ export class SendQueue {
   /** Rejects every send that waits; the connection is closed. */
   close(): void {
     this.isOpen = false;
-    this.#current?.reject(this.#errors.sendFailure());
-    for (const send of this.#sends?.clear() ?? []) {
-      send.reject(this.#errors.sendFailure());
-    }
+    if (this.#current === null && this.#sends === null) return;
+    const failure = this.#errors.sendFailure();
+    this.#current?.reject(failure);
+    this.#rejectAll(failure);
   }
 
   /** The handle has room again. */
@@ -206,10 +206,18 @@ export class SendQueue {
       const send = this.#next();
       if (send === undefined) return;
       const failure = this.#errors.sendFailure();
-      if (failure !== null) send.reject(failure);
-      else if (send.data === null) send.resolve(this.#shutdown());
+      if (failure !== null) {
+        send.reject(failure);
+        return this.#rejectAll(failure);
+      }
+      if (send.data === null) send.resolve(this.#shutdown());
       else this.#writeQueued(send, send.data);
     }
+  }
+
+  /** Rejects those that wait, with one error: there may be very many. */
+  #rejectAll(failure: SocketError | null): void {
+    for (const send of this.#sends?.clear() ?? []) send.reject(failure);
   }
 
   /** Takes the next send, joined with those behind it that are small. */

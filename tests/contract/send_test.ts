@@ -110,3 +110,38 @@ testContract("an array that changes while it is sent is EIO", async (over) => {
   await client.close();
   await receiving;
 });
+
+testContract("sends resolve in their order", async (over) => {
+  await using ends = await pair(over);
+  const { client, server } = ends;
+  const resolved: number[] = [];
+  let length = 0;
+  const sends: Promise<void>[] = [];
+  for (let i = 0; i < 300; i++) {
+    const data = pattern(i % 2 ? 10 : 100_000);
+    length += data.length;
+    sends.push(client.send(data).then(() => void resolved.push(i)));
+  }
+  await server.recvExactly(length);
+  await Promise.all(sends);
+  assertEquals(resolved, Array.from({ length: 300 }, (_, i) => i));
+});
+
+testContract(
+  "many sends to a stalled reader take time in proportion",
+  async (over) => {
+    await using ends = await pair(over);
+    const { client } = ends;
+    // So that all that follow wait.
+    const sends = [client.send(pattern(TOO_MUCH))];
+    const start = performance.now();
+    for (let i = 0; i < 160_000; i++) sends.push(client.send("0123456789"));
+    const settled = Promise.allSettled(sends);
+    await client.close();
+    const ended = await settled;
+    const time = performance.now() - start;
+    assertEquals(ended.at(-1)?.status, "rejected");
+    // In proportion to its square it was 9.6 s on Deno.
+    assert(time < 5000, `${time} ms`);
+  },
+);
