@@ -50,7 +50,7 @@ interface Documentation {
 
 interface Comment {
   doc?: string;
-  tags?: { doc?: string }[];
+  tags?: { kind: string; doc?: string }[];
 }
 
 interface Exported {
@@ -59,7 +59,7 @@ interface Exported {
     declarationKind: string;
     kind: string;
     jsDoc?: Comment;
-    def?: Members & { tsType?: Type };
+    def?: Members & { tsType?: Type; hasBody?: boolean };
   }[];
 }
 
@@ -120,15 +120,38 @@ const TYPES_WITH_EXAMPLE = new Set([
   "UnixListenOptions",
 ]);
 
+/** The groups of the reference. */
+const CATEGORIES = ["Connect", "Serve", "UDP", "TLS", "Errors", "Options"];
+
+/** A call of each category that has calls. */
+const ESSENTIALS = { Connect: "connect", Serve: "serve", UDP: "bind" };
+
+function categoriesOf({ tags = [] }: Comment = {}): string[] {
+  return tags.flatMap(({ kind, doc = "" }) => kind === "category" ? [doc] : []);
+}
+
 /** What a symbol lacks, in words. */
 function* lacks({ name, declarations }: Exported): Generator<string> {
-  for (const { declarationKind, kind, jsDoc, def = {} } of declarations) {
-    if (declarationKind !== "export") continue;
+  const exported = declarations.filter((
+    { declarationKind, def },
+    i,
+    { length },
+  ) =>
+    declarationKind === "export" &&
+    // The body of an overloaded function is not one of its signatures.
+    !(def?.hasBody && i > 0 && i === length - 1)
+  );
+  const needsExample = TYPES_WITH_EXAMPLE.has(name) ||
+    exported.some(({ kind }) => kind === "function" || kind === "class");
+  if (
+    needsExample &&
+    exported.every(({ jsDoc }) => examples(jsDoc).length === 0)
+  ) yield `${name} has no example`;
+  for (const { jsDoc, def = {} } of exported) {
     if (!jsDoc?.doc) yield `${name} has no comment`;
-    const needsExample = kind === "function" || kind === "class" ||
-      TYPES_WITH_EXAMPLE.has(name);
-    if (needsExample && examples(jsDoc).length === 0) {
-      yield `${name} has no example`;
+    const categories = categoriesOf(jsDoc);
+    if (categories.length !== 1 || !CATEGORIES.includes(categories[0])) {
+      yield `${name} has the categories ${categories}, not one of ours`;
     }
     const owners = [def, ...(def.tsType ? literals(def.tsType) : [])];
     for (const { properties = [], methods = [], constructors = [] } of owners) {
@@ -152,6 +175,30 @@ describe("documentation", () => {
       assertEquals(symbols.flatMap((symbol) => [...lacks(symbol)]), []);
     });
   }
+
+  it(
+    "fills every category, the first ones with the calls",
+    options,
+    async () => {
+      const { nodes }: Documentation = JSON.parse(
+        await documentation(entryPoints[0].url),
+      );
+      const names = new Map<string, string[]>(
+        CATEGORIES.map((category) => [category, []]),
+      );
+      for (
+        const { name, declarations } of Object.values(nodes)[0].symbols ?? []
+      ) {
+        for (const category of categoriesOf(declarations[0].jsDoc)) {
+          names.get(category)?.push(name);
+        }
+      }
+      for (const [category, inIt] of names) assert(inIt.length > 0, category);
+      for (const [category, name] of Object.entries(ESSENTIALS)) {
+        assert(names.get(category)?.includes(name), `${name} in ${category}`);
+      }
+    },
+  );
 
   for (const { name, command } of runtimes) {
     it(`has examples that run and end on ${name}`, options, async () => {
