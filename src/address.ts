@@ -1,6 +1,10 @@
 import { escapeControls } from "./escape.ts";
 
-/** The address of a TCP or UDP socket: an IP and a port. */
+/**
+ * The address of a TCP or UDP socket: an IP and a port.
+ *
+ * @category Connect
+ */
 export interface NetAddress<
   Transport extends "tcp" | "udp" = "tcp" | "udp",
 > {
@@ -15,7 +19,11 @@ export interface NetAddress<
   port: number;
 }
 
-/** The address of a Unix domain socket: a path. */
+/**
+ * The address of a Unix domain socket: a path.
+ *
+ * @category Connect
+ */
 export interface UnixAddress {
   /** The transport. */
   transport: "unix";
@@ -30,10 +38,16 @@ export interface UnixAddress {
 /**
  * The address of a socket, after names and port 0 are resolved; `transport`
  * distinguishes the two kinds.
+ *
+ * @category Connect
  */
 export type Address = NetAddress | UnixAddress;
 
-/** The address type of a listener on a transport. */
+/**
+ * The address type of a listener on a transport.
+ *
+ * @category Connect
+ */
 export type AddressOf<Transport extends "tcp" | "unix"> = {
   tcp: NetAddress<"tcp">;
   unix: UnixAddress;
@@ -54,6 +68,8 @@ export type AddressOf<Transport extends "tcp" | "unix"> = {
  * console.log(formatAddress({ transport: "tcp", hostname: "::1", port: 80 }));
  * // [::1]:80
  * ```
+ *
+ * @category Connect
  */
 export function formatAddress(address: Address): string {
   if (address.transport === "unix") {

@@ -36,6 +36,8 @@
  *
  * console.log(transient.includes("ENOTFOUND")); // false
  * ```
+ *
+ * @category Errors
  */
 export type SocketErrorCode =
   | "EADDRINUSE"
@@ -120,6 +122,8 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
  * }
  * console.log(typeof isHarmless);
  * ```
+ *
+ * @category Errors
  */
 export type TlsFailureReason =
   | "unknown-ca"
@@ -171,6 +175,8 @@ export const TLS_EXPLANATIONS: Readonly<Record<TlsFailureReason, string>> = {
  *   console.error(error.message); // Cannot listen on 127.0.0.1:… (…): …
  * }
  * ```
+ *
+ * @category Errors
  */
 export class SocketError extends Error {
   /** The class's name, `"SocketError"`. */

@@ -54,6 +54,8 @@ export function canListInterfaces(): boolean {
  *
  * @param options The address, by default TCP on 127.0.0.1.
  * @returns The listener, bound and ready for clients.
+ *
+ * @category Connect
  */
 export function listen<Transport extends "tcp" | "unix" = "tcp">(
   options: ListenOptions<Transport> & {
@@ -85,6 +87,8 @@ export function listen<Transport extends "tcp" | "unix" = "tcp">(
  * await server.send(`Hello, ${formatAddress(server.remoteAddr)}`);
  * console.log((await client.recv())?.length);
  * ```
+ *
+ * @category Connect
  */
 export function listen<Transport extends "tcp" | "unix" = "tcp">(
   options: ListenOptions<Transport> & { transport?: Transport | undefined },
@@ -121,11 +125,17 @@ export function listen(options: ListenOptions): Promise<Listener> {
  * await conn.send("hello");
  * console.log(new TextDecoder().decode(await conn.recv() ?? undefined));
  * ```
+ *
+ * @category Connect
  */
 export function connect<Transport extends "tcp" | "unix" = "tcp">(
   options: ConnectOptions<Transport> & { transport?: Transport | undefined },
 ): Promise<Connection<AddressOf<Transport>>>;
-/** Connects by options of a transport that is chosen at run time. */
+/**
+ * Connects by options of a transport that is chosen at run time.
+ *
+ * @category Connect
+ */
 export function connect(options: ConnectOptions): Promise<Connection>;
 export function connect(options: ConnectOptions): Promise<Connection> {
   return calls.connect(options);
@@ -152,6 +162,8 @@ export function connect(options: ConnectOptions): Promise<Connection> {
  * const [data] = await socket.recvFrom();
  * console.log(data.length); // 9
  * ```
+ *
+ * @category UDP
  */
 export function bind(options: BindOptions): Promise<DatagramSocket> {
   return calls.bind(options);

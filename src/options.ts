@@ -19,6 +19,8 @@
  *   await using _conn = await connect({ port, tls: { caCerts: [pem] } });
  * }
  * ```
+ *
+ * @category TLS
  */
 export interface TlsListenOptions {
   /** The certificate chain, PEM; the server's own certificate comes first. */
@@ -70,6 +72,8 @@ export interface TlsListenOptions {
  * }
  * console.log(typeof start);
  * ```
+ *
+ * @category TLS
  */
 export interface TlsIdentity {
   /** The certificate chain, PEM; the own certificate comes first. */
@@ -91,6 +95,8 @@ export interface TlsIdentity {
  * await connect({ port: plain.addr.port, tls })
  *   .catch((error) => console.log(error.code)); // EPROTO
  * ```
+ *
+ * @category TLS
  */
 export interface TlsConnectOptions {
   /**
@@ -138,6 +144,8 @@ export interface TlsConnectOptions {
  *   console.log(new TextDecoder().decode(data)); // You are {… "203.0.113.7" …}
  * }
  * ```
+ *
+ * @category Options
  */
 export interface ProxyProtocolOptions {
   /**
@@ -149,7 +157,11 @@ export interface ProxyProtocolOptions {
   trustedProxies: string[];
 }
 
-/** Options of {@linkcode listen} for TCP, and with `tls` for TLS. */
+/**
+ * Options of {@linkcode listen} for TCP, and with `tls` for TLS.
+ *
+ * @category Options
+ */
 export interface TcpListenOptions {
   /**
    * The transport.
@@ -227,6 +239,8 @@ export interface TcpListenOptions {
  * await using _listener = await listen(options);
  * console.log(((await stat(path)).mode & 0o777).toString(8)); // 600
  * ```
+ *
+ * @category Options
  */
 export interface UnixListenOptions {
   /** The transport. */
@@ -283,12 +297,20 @@ export interface UnixListenOptions {
   proxyProtocol?: boolean | undefined;
 }
 
-/** Options of {@linkcode listen}, for TCP or a Unix domain socket. */
+/**
+ * Options of {@linkcode listen}, for TCP or a Unix domain socket.
+ *
+ * @category Options
+ */
 export type ListenOptions<
   Transport extends "tcp" | "unix" = "tcp" | "unix",
 > = { tcp: TcpListenOptions; unix: UnixListenOptions }[Transport];
 
-/** Options of {@linkcode connect} for TCP, and with `tls` for TLS. */
+/**
+ * Options of {@linkcode connect} for TCP, and with `tls` for TLS.
+ *
+ * @category Options
+ */
 export interface TcpConnectOptions {
   /**
    * The transport.
@@ -349,6 +371,8 @@ export interface TcpConnectOptions {
  *   console.log("The server is not running");
  * }
  * ```
+ *
+ * @category Options
  */
 export interface UnixConnectOptions {
   /** The transport. */
@@ -375,6 +399,8 @@ export interface UnixConnectOptions {
 /**
  * Options of {@linkcode Connection.startTls}: those of a client, or with
  * `serverSide: true` those of a listener.
+ *
+ * @category Options
  */
 export type StartTlsOptions =
   | TlsConnectOptions & {
@@ -383,12 +409,20 @@ export type StartTlsOptions =
   }
   | TlsListenOptions & { serverSide: true; signal?: AbortSignal | undefined };
 
-/** Options of {@linkcode connect}, for TCP or a Unix domain socket. */
+/**
+ * Options of {@linkcode connect}, for TCP or a Unix domain socket.
+ *
+ * @category Options
+ */
 export type ConnectOptions<
   Transport extends "tcp" | "unix" = "tcp" | "unix",
 > = { tcp: TcpConnectOptions; unix: UnixConnectOptions }[Transport];
 
-/** Options of {@linkcode bind}. */
+/**
+ * Options of {@linkcode bind}.
+ *
+ * @category Options
+ */
 export interface BindOptions {
   /**
    * The transport.

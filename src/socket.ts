@@ -9,16 +9,26 @@ export * from "./options.ts";
  * Options of the calls that wait for a peer: {@linkcode Listener.accept},
  * {@linkcode Connection.recv} and {@linkcode DatagramSocket.recvFrom}. An
  * aborted call loses nothing: the next call gets it.
+ *
+ * @category Options
  */
 export interface AbortOptions {
   /** Aborts the wait: the call then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
-/** What {@linkcode Connection.send} takes; text goes out as UTF-8. */
+/**
+ * What {@linkcode Connection.send} takes; text goes out as UTF-8.
+ *
+ * @category Connect
+ */
 export type SendData = Uint8Array | string | readonly (Uint8Array | string)[];
 
-/** Options of {@linkcode Connection.recvUntil} and of its lines. */
+/**
+ * Options of {@linkcode Connection.recvUntil} and of its lines.
+ *
+ * @category Options
+ */
 export interface FrameOptions extends AbortOptions {
   /**
    * The most bytes that a message may have, its delimiter included; one that
@@ -29,7 +39,11 @@ export interface FrameOptions extends AbortOptions {
   maxBytes?: number | undefined;
 }
 
-/** Options of {@linkcode Connection.pipeTo}. */
+/**
+ * Options of {@linkcode Connection.pipeTo}.
+ *
+ * @category Options
+ */
 export interface PipeOptions extends AbortOptions {
   /**
    * Leaves the destination open at the end, instead of calling its
@@ -66,6 +80,8 @@ export interface PipeOptions extends AbortOptions {
  * await listener.close();
  * await serving;
  * ```
+ *
+ * @category Connect
  */
 export interface Listener<A extends Address = Address, Peer extends Address = A>
   extends AsyncDisposable, AsyncIterable<Connection<Peer>> {
@@ -107,6 +123,8 @@ export interface Listener<A extends Address = Address, Peer extends Address = A>
  * }
  * console.log(typeof fingerprint);
  * ```
+ *
+ * @category TLS
  */
 export interface TlsInfo {
   /** The version of TLS. */
@@ -148,6 +166,8 @@ export interface TlsInfo {
  *   console.log(data.length);
  * }
  * ```
+ *
+ * @category Connect
  */
 export interface Connection<A extends Address = Address>
   extends AsyncDisposable, AsyncIterable<Uint8Array<ArrayBuffer>> {
@@ -467,10 +487,12 @@ export interface Connection<A extends Address = Address>
    * import { connect, serve } from "@parley/echo";
    *
    * await using server = await serve({ port: 0 }, async (conn) => {
+   *   await conn.recv();
    *   await conn.send("half of the rep");
    *   await conn.reset();
    * });
    * await using conn = await connect({ port: server.addr.port });
+   * await conn.send("the request");
    * await new Response(conn.readable).text()
    *   .catch((error) => console.log(error.code)); // ECONNRESET
    * ```
@@ -500,6 +522,8 @@ export interface Connection<A extends Address = Address>
  *   console.log(`${word} from port ${from.port}`);
  * }
  * ```
+ *
+ * @category UDP
  */
 export interface DatagramSocket
   extends

@@ -4,6 +4,8 @@ import type { NetAddress } from "../socket.ts";
 /**
  * The reply to a datagram: bytes, text as UTF-8, or `undefined` for none. Empty
  * bytes or text are a reply, an empty datagram.
+ *
+ * @category UDP
  */
 export type DatagramReply = Uint8Array | string | void;
 
@@ -17,6 +19,8 @@ export type DatagramReply = Uint8Array | string | void;
  * find it full are dropped, see {@linkcode DatagramServerStats.dropped}. A
  * handler that never settles takes its place for good, and so does an async
  * `onError`.
+ *
+ * @category UDP
  */
 export type DatagramHandler = (
   data: Uint8Array<ArrayBuffer>,
@@ -26,6 +30,8 @@ export type DatagramHandler = (
 /**
  * Options of {@linkcode serveDatagrams} in addition to {@linkcode BindOptions}:
  * loop guard and callbacks.
+ *
+ * @category Options
  */
 export interface DatagramServerOptions {
   /**
@@ -57,7 +63,11 @@ export interface DatagramServerOptions {
     | undefined;
 }
 
-/** Counters of a datagram server, see {@linkcode DatagramServer.stats}. */
+/**
+ * Counters of a datagram server, see {@linkcode DatagramServer.stats}.
+ *
+ * @category UDP
+ */
 export interface DatagramServerStats {
   /** Datagrams for which the handler was called. */
   received: number;
@@ -81,6 +91,8 @@ export interface DatagramServerStats {
 
 /**
  * A running datagram server. Leaving the scope of an `await using` stops it.
+ *
+ * @category UDP
  */
 export interface DatagramServer extends AsyncDisposable {
   /** The bound address; its port is the real one, even if 0 was asked for. */

@@ -26,6 +26,8 @@ import type {
  * });
  * console.log(server.addr.port);
  * ```
+ *
+ * @category Serve
  */
 export function echo(conn: Connection): Promise<void> {
   return conn.pipeTo(conn);
@@ -34,6 +36,8 @@ export function echo(conn: Connection): Promise<void> {
 /**
  * Options of {@linkcode serveEcho}: the options of {@linkcode serve} or, with
  * `transport: "udp"`, of {@linkcode serveDatagrams}.
+ *
+ * @category Options
  */
 export type ServeEchoOptions<
   Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
@@ -75,6 +79,8 @@ export type ServeEchoOptions<
  * await using server = await serveEcho(options);
  * console.log(server.addr);
  * ```
+ *
+ * @category Serve
  */
 export async function serveEcho<
   Transport extends "tcp" | "unix" | "udp" = "tcp",

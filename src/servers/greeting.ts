@@ -23,6 +23,8 @@ import type {
  * A greeting: text, bytes, or a function that returns one of them. The function
  * receives the connection and, with `when: "message"`, the peer's first bytes;
  * over UDP the sender's address and the datagram.
+ *
+ * @category Serve
  */
 export type Greeting<Peer = Connection> =
   | string
@@ -32,7 +34,11 @@ export type Greeting<Peer = Connection> =
     first?: Uint8Array,
   ) => string | Uint8Array | Promise<string | Uint8Array>);
 
-/** Options of {@linkcode greeting}. */
+/**
+ * Options of {@linkcode greeting}.
+ *
+ * @category Options
+ */
 export interface GreetingOptions {
   /**
    * When to send the greeting: `"connect"`, at once; `"message"`, after the
@@ -96,6 +102,8 @@ const WITH_MESSAGE: Keys<GreetingOptions & { message: unknown }> = {
  * await client.closeWrite();
  * console.log(await new Response(client.readable).text()); // Hello, Ada!
  * ```
+ *
+ * @category Serve
  */
 export function greeting(
   message: Greeting,
@@ -139,6 +147,8 @@ function checkGreeting(message: unknown, when: string): void {
 /**
  * Options of {@linkcode serveGreeting}: the greeting and the options of
  * {@linkcode serve} or, with `transport: "udp"`, {@linkcode serveDatagrams}.
+ *
+ * @category Options
  */
 export type ServeGreetingOptions<
   Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
@@ -197,6 +207,8 @@ export type ServeGreetingOptions<
  * await client.sendTo("hello", server.addr);
  * console.log(new TextDecoder().decode((await client.recvFrom())[0]));
  * ```
+ *
+ * @category Serve
  */
 export async function serveGreeting<
   Transport extends "tcp" | "unix" | "udp" = "tcp",

@@ -25,6 +25,8 @@ import { isBroadcast } from "./broadcast.ts";
  * 127.255.255.255 are known.
  *
  * {@linkcode DatagramServerStats.withheld} counts the withheld replies.
+ *
+ * @category Options
  */
 export interface LoopGuardOptions {
   /**

@@ -61,6 +61,8 @@ import type {
  * }, echo);
  * console.log(server.stats().active); // 0
  * ```
+ *
+ * @category Serve
  */
 export async function serve<Transport extends "tcp" | "unix" = "tcp">(
   options: ListenOptions<Transport> & ServerOptions & {

@@ -69,6 +69,8 @@ const PENDING_COST = 4096;
  * const [data] = await client.recvFrom();
  * console.log(new TextDecoder().decode(data)); // desserts
  * ```
+ *
+ * @category UDP
  */
 export async function serveDatagrams(
   options: BindOptions & DatagramServerOptions,

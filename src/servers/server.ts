@@ -7,7 +7,11 @@ import type {
   UnixAddress,
 } from "../socket.ts";
 
-/** The second argument of a {@linkcode Handler}. */
+/**
+ * The second argument of a {@linkcode Handler}.
+ *
+ * @category Serve
+ */
 export interface HandlerContext {
   /**
    * Aborts when the server starts to shut down. A handler that throws the
@@ -53,13 +57,19 @@ export interface HandlerContext {
  * const ended = client.recv().then(() => client.close());
  * await Promise.all([server.shutdown(), ended]);
  * ```
+ *
+ * @category Serve
  */
 export type Handler = (
   conn: Connection,
   context: HandlerContext,
 ) => Promise<void> | void;
 
-/** Summary of a closed connection, for {@linkcode ServerOptions.onDisconnect}. */
+/**
+ * Summary of a closed connection, for {@linkcode ServerOptions.onDisconnect}.
+ *
+ * @category Serve
+ */
 export interface ConnectionSummary {
   /** The peer's address. */
   remoteAddr: Address;
@@ -80,6 +90,8 @@ export interface ConnectionSummary {
 /**
  * Options of {@linkcode serve} in addition to {@linkcode ListenOptions}: limits
  * and callbacks.
+ *
+ * @category Options
  */
 export interface ServerOptions {
   /**
@@ -169,7 +181,11 @@ export interface ServerOptions {
     | undefined;
 }
 
-/** Counters of a server, see {@linkcode Server.stats}. */
+/**
+ * Counters of a server, see {@linkcode Server.stats}.
+ *
+ * @category Serve
+ */
 export interface ServerStats {
   /** Connections open now. */
   active: number;
@@ -183,7 +199,11 @@ export interface ServerStats {
   bytesSent: number;
 }
 
-/** Options of {@linkcode Server.shutdown}. */
+/**
+ * Options of {@linkcode Server.shutdown}.
+ *
+ * @category Options
+ */
 export interface ShutdownOptions {
   /**
    * Milliseconds for the handlers to finish, 0 for none.
@@ -196,6 +216,8 @@ export interface ShutdownOptions {
 /**
  * A running server. Leaving the scope of an `await using` shuts it down, with a
  * timeout of one second.
+ *
+ * @category Serve
  */
 export interface Server<A extends Address = Address> extends AsyncDisposable {
   /** The bound address; its port is the real one, even if 0 was asked for. */
@@ -224,6 +246,8 @@ export interface Server<A extends Address = Address> extends AsyncDisposable {
 /**
  * The kind of server on a transport: a {@linkcode DatagramServer} on `"udp"`,
  * otherwise a {@linkcode Server}.
+ *
+ * @category Serve
  */
 export type ServerOf<Transport extends "tcp" | "unix" | "udp"> = {
   tcp: Server<NetAddress<"tcp">>;

@@ -266,7 +266,7 @@ async function exchange(): Promise<void> {
     const secure = await serveEcho({ port: 0, tls });
     const { port } = secure.addr;
     await using conn = await connect({ port, tls: { caCerts: [ca] } });
-    assertEquals(conn.tls, undefined);
+    assertEquals(conn.tls?.alpnProtocol, undefined);
     await conn.send("x");
     assertEquals((await conn.recv(1, { signal }))?.length, 1);
     await conn.close();
