@@ -404,10 +404,17 @@ export interface UnixConnectOptions {
  */
 export type StartTlsOptions =
   | TlsConnectOptions & {
+    /** Whether this side is the server of the handshake. */
     serverSide?: false | undefined;
+    /** Aborts the handshake, and closes the connection. */
     signal?: AbortSignal | undefined;
   }
-  | TlsListenOptions & { serverSide: true; signal?: AbortSignal | undefined };
+  | TlsListenOptions & {
+    /** Whether this side is the server of the handshake. */
+    serverSide: true;
+    /** Aborts the handshake, and closes the connection. */
+    signal?: AbortSignal | undefined;
+  };
 
 /**
  * Options of {@linkcode connect}, for TCP or a Unix domain socket.

@@ -29,7 +29,7 @@ import {
 import { recvAll, recvExactly, text } from "../support/bytes.ts";
 import { exchange } from "../support/servers.ts";
 import { testTls } from "../support/tls.ts";
-import { pathOf, portOf } from "../support/transports.ts";
+import { pathOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
 import { block, line, LOCAL } from "./headers.ts";
 import {
