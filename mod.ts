@@ -73,6 +73,7 @@ export { bind, connect, listen } from "./src/open.ts";
 export {
   SocketError,
   type SocketErrorCode,
+  type Syscall,
   type TlsFailureReason,
 } from "./src/errors.ts";
 export {

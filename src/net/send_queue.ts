@@ -2,13 +2,17 @@ import type { SocketError } from "../errors.ts";
 import { concat } from "./bytes.ts";
 import { Fifo } from "./fifo.ts";
 import type { Handle } from "./handle.ts";
+import { rejectCall } from "./stack.ts";
+
+/** The calls that send. */
+export type SendCall = "send" | "closeWrite";
 
 /** The errors of a connection's sends. */
 export interface SendErrors {
-  /** The error of a send now, if the connection is closed or has failed. */
-  sendFailure(): SocketError | null;
-  /** The error to report for one that a write met. */
-  sendError(error: unknown): SocketError;
+  /** The error of a call now, if the connection is closed or has failed. */
+  sendFailure(call?: SendCall): SocketError | null;
+  /** The error to report for one that a write, or the FIN, met. */
+  sendError(error: unknown, call?: SendCall): SocketError;
   /** The error of a send after the FIN. */
   endedError(): SocketError;
   /** The FIN has been sent. */
@@ -100,9 +104,10 @@ export class SendQueue {
   /** Rejects every send that waits; the connection is closed. */
   close(): void {
     this.#isOpen = false;
-    this.#current?.reject(this.#errors.sendFailure());
+    const current = this.#current;
+    if (current !== null) rejectCall(current, this.#errors.sendFailure());
     for (const send of this.#sends?.clear() ?? []) {
-      send.reject(this.#errors.sendFailure());
+      rejectCall(send, this.#errors.sendFailure(callOf(send)));
     }
   }
 
@@ -196,7 +201,7 @@ export class SendQueue {
     const send = this.#current;
     this.#current = this.#unsent = null;
     if (failure === undefined) send?.resolve();
-    else send?.reject(failure);
+    else if (send !== null) rejectCall(send, failure);
     this.#sendNext();
     if (send === null && failure !== undefined) throw failure;
   }
@@ -205,8 +210,8 @@ export class SendQueue {
     while (!this.isWriting) {
       const send = this.#next();
       if (send === undefined) return;
-      const failure = this.#errors.sendFailure();
-      if (failure !== null) send.reject(failure);
+      const failure = this.#errors.sendFailure(callOf(send));
+      if (failure !== null) rejectCall(send, failure);
       else if (send.data === null) send.resolve(this.#shutdown());
       else this.#writeQueued(send, send.data);
     }
@@ -242,7 +247,7 @@ export class SendQueue {
       if (this.isWriting) return;
       send.resolve();
     } catch (error) {
-      send.reject(this.#errors.sendError(error));
+      rejectCall(send, this.#errors.sendError(error));
     }
     this.#current = null;
   }
@@ -253,9 +258,13 @@ export class SendQueue {
       this.isFinished = true;
       this.#errors.onFinish();
     } catch (error) {
-      throw this.#errors.sendError(error);
+      throw this.#errors.sendError(error, "closeWrite");
     }
   }
+}
+
+function callOf({ data }: QueuedSend): SendCall {
+  return data === null ? "closeWrite" : "send";
 }
 
 /** Makes one send of several, which settle together. */
@@ -264,7 +273,7 @@ function join(arrays: Uint8Array[], parts: QueuedSend[]): QueuedSend {
   return {
     data,
     length: data.length,
-    resolve: () => parts.forEach(({ resolve }) => resolve()),
+    resolve: (value) => parts.forEach(({ resolve }) => resolve(value)),
     reject: (reason) => parts.forEach(({ reject }) => reject(reason)),
   };
 }

@@ -1,12 +1,11 @@
-import {
-  type BindOptions,
-  type ConnectOptions,
-  formatAddress,
-  type ListenOptions,
-  type SendData,
-  type TcpListenOptions,
-  type UnixConnectOptions,
-  type UnixListenOptions,
+import type {
+  BindOptions,
+  ConnectOptions,
+  ListenOptions,
+  SendData,
+  TcpListenOptions,
+  UnixConnectOptions,
+  UnixListenOptions,
 } from "../socket.ts";
 import type {
   CheckedBind,
@@ -35,7 +34,7 @@ export function checkListen(given: ListenOptions): CheckedListen {
   const backlog = options.backlog ?? 511;
   checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
   if (options.transport === "unix") {
-    checkPath(options.path);
+    checkPath("listen", options.path);
     if (isAbstract(options.path)) refuseFileOptions(options);
     checkBooleans(options, ["removeStale"]);
     if (options.mode !== undefined) {
@@ -78,7 +77,7 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
     const elsewhere = (key: string) => onlyTcp(key, TCP_CONNECT);
     const options = ownOptions("connect", given, UNIX_CONNECT, elsewhere);
     checkWait(options);
-    checkPath(options.path);
+    checkPath("connect", options.path);
     return options;
   }
   const elsewhere = (key: string) => onlyUnix(key, UNIX_CONNECT);
@@ -265,7 +264,7 @@ function onlyUnix(key: string, unix: object): string | undefined {
   return Object.hasOwn(unix, key) ? 'it needs transport: "unix"' : undefined;
 }
 
-function checkPath(path: string): void {
+function checkPath(syscall: "listen" | "connect", path: string): void {
   const name = typeof path === "string" && isAbstract(path)
     ? path.slice(1)
     : path;
@@ -282,7 +281,7 @@ function checkPath(path: string): void {
   }
   if (name !== path && !isLinux()) {
     const remedy = "only Linux has abstract names, use the path of a file";
-    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    const call = { syscall, address: unixAddress(path) };
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
   // Bun binds longer ones that few can reach.
@@ -290,7 +289,7 @@ function checkPath(path: string): void {
   if (encoder.encode(path).length > max) {
     const remedy =
       `the path is too long for a socket, at most ${max} bytes fit`;
-    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    const call = { syscall, address: unixAddress(path) };
     throw socketError("EINVAL", call, undefined, remedy);
   }
 }

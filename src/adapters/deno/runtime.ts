@@ -8,7 +8,7 @@ import type {
   CheckedTcpListen,
   CheckedUnixListen,
 } from "../../net/checked_options.ts";
-import { unixAddress } from "../../net/address.ts";
+import { endpointOf, unixAddress } from "../../net/address.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
@@ -80,7 +80,8 @@ async function listenTcp(
   // Without the flag Deno ends the process instead of throwing.
   if (reusePort && Deno.listenDatagram === undefined) {
     const remedy = "reusePort needs `deno run --unstable-net`";
-    const call = `Cannot listen on ${hostname}:${port}`;
+    const address = endpointOf(options);
+    const call = { syscall: "listen", address } as const;
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
   const handshakes = tls && await serverHandshakes(tls, queue);

@@ -8,7 +8,7 @@ import {
   type SocketConnection,
 } from "../socket_connection.ts";
 import type { SocketListener } from "../socket_listener.ts";
-import { socketError } from "../socket_error.ts";
+import { type FailedCall, socketError } from "../socket_error.ts";
 import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
 
 /**
@@ -58,7 +58,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     } catch (error) {
       // The listener is closed, and this queue was closed before. Another error
       // goes to the callers of `accept`.
-      if (error instanceof Error) this.#queue.close(error);
+      if (error instanceof Error) this.#queue.close(() => error);
     }
     this.#isAccepting = false;
   }
@@ -69,7 +69,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     if (this.#queue.isClosed || !this.#isTrusted(peer)) {
       connection.close();
       const reason = "it is none of the trusted proxies";
-      const toError = (call: string) =>
+      const toError = (call: FailedCall) =>
         socketError("EACCES", call, undefined, reason);
       return this.#queue.reject(peer, toError);
     }
@@ -85,7 +85,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     }
     if (reason !== undefined) {
       const text = `no PROXY header, ${reason}`;
-      const toError = (call: string) =>
+      const toError = (call: FailedCall) =>
         socketError("EPROTO", call, cause, text);
       this.#pending.fail(connection, toError);
       connection.close();

@@ -1,9 +1,6 @@
 import { parseNetwork } from "../../ip.ts";
-import {
-  type Address,
-  formatAddress,
-  type ProxyProtocolOptions,
-} from "../../socket.ts";
+import type { Address, ProxyProtocolOptions } from "../../socket.ts";
+import { endpointOf } from "../address.ts";
 import { type CheckedListen, isSecure } from "../checked_options.ts";
 import { PROXY_PROTOCOL } from "../option_keys.ts";
 import { ownOptions } from "../own_options.ts";
@@ -31,7 +28,7 @@ export function checkProxyProtocol(
   if (isSecure(options)) {
     throw socketError(
       "ENOTSUP",
-      `Cannot listen on ${formatAddress(options)}`,
+      { syscall: "listen", address: endpointOf(options) },
       undefined,
       "a PROXY header comes before TLS, where no runtime lets us read it: " +
         "end TLS at the load balancer",
