@@ -86,6 +86,7 @@ export {
   type DatagramSocket,
   formatAddress,
   type FrameOptions,
+  type KeepAliveOptions,
   type Listener,
   type ListenOptions,
   type NetAddress,

@@ -15,6 +15,7 @@ import type {
 import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
+  KEEP_ALIVE,
   TCP_CONNECT,
   TCP_LISTEN,
   UNIX_CONNECT,
@@ -44,9 +45,17 @@ export function checkListen(given: ListenOptions): CheckedListen {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
-  checkBooleans(options, ["reusePort", "keepAlive"]);
+  checkBooleans(options, ["reusePort"]);
+  const keepAlive = checkKeepAlive(options.keepAlive);
   const tls = checkTlsListen(options.tls);
-  return { ...options, transport: "tcp", hostname, backlog, tls };
+  return {
+    ...options,
+    ...keepAlive,
+    transport: "tcp",
+    hostname,
+    backlog,
+    tls,
+  };
 }
 
 /**
@@ -85,9 +94,9 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
   checkWait(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
-  checkBooleans(options, ["keepAlive"]);
+  const keepAlive = checkKeepAlive(options.keepAlive);
   const tls = checkTlsConnect(options.tls);
-  return { ...options, transport: "tcp", hostname, tls };
+  return { ...options, ...keepAlive, transport: "tcp", hostname, tls };
 }
 
 /** Checks and completes the options of `bind`. */
@@ -208,6 +217,19 @@ export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError("Invalid signal: expected an AbortSignal");
   }
+}
+
+function checkKeepAlive(
+  keepAlive: TcpListenOptions["keepAlive"],
+): { keepAlive: boolean | undefined; keepAliveDelay: number } {
+  if (typeof keepAlive !== "object") {
+    checkBooleans({ keepAlive }, ["keepAlive"]);
+    return { keepAlive, keepAliveDelay: 0 };
+  }
+  const { initialDelay } = ownOptions("keepAlive", keepAlive, KEEP_ALIVE);
+  // Nearly a second is none, and the kernel takes no more seconds.
+  checkInteger("keepAlive.initialDelay", initialDelay, 1000, 32_767_000);
+  return { keepAlive: true, keepAliveDelay: initialDelay };
 }
 
 /** Checks what limits the wait of a call. */

@@ -9,9 +9,6 @@ import type { Address, TlsInfo } from "../../socket.ts";
 import type { BunError, BunSocket } from "./api.ts";
 import { BunHandle } from "./handle.ts";
 
-/** Leaves the time before the first keep-alive probe to the system. */
-const SYSTEM_DELAY = 0;
-
 /** Event handlers shared by all sockets; `socket.data` handles this one's. */
 export const handlers = {
   binaryType: "uint8array",
@@ -75,7 +72,7 @@ export function toConnection(
     describeTls,
   );
   if (options.transport === "tcp" && options.keepAlive) {
-    socket.setKeepAlive(true, SYSTEM_DELAY);
+    socket.setKeepAlive(true, options.keepAliveDelay);
   }
   if (isPaused) handle.pause();
   return connection;

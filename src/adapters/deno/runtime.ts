@@ -10,6 +10,7 @@ import type {
 } from "../../net/checked_options.ts";
 import { endpointOf, unixAddress } from "../../net/address.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
+import { resolve } from "../../net/resolve.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
@@ -59,6 +60,11 @@ async function connectSocket(
   options: CheckedConnect,
 ): Promise<SocketConnection> {
   const isUnix = options.transport === "unix";
+  if (!isUnix && options.keepAliveDelay > 0) {
+    // Deno's own sockets leave the time to the system.
+    const { connect } = await import("../node/connect.ts");
+    return await connect(options, await resolve(options.hostname));
+  }
   const handshake = isUnix || options.tls === undefined
     ? undefined
     : await clientHandshake(options, options.tls);
@@ -84,8 +90,12 @@ async function listenTcp(
     const call = { syscall: "listen", address } as const;
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
-  const handshakes = tls && await serverHandshakes(tls, queue);
   const address = await chooseAddress(hostname, port);
+  if (options.keepAliveDelay > 0) {
+    const { listen } = await import("../node/listener.ts");
+    return await listen({ ...options, hostname: address }, queue);
+  }
+  const handshakes = tls && await serverHandshakes(tls, queue);
   const transport = "tcp";
   const where = { transport, hostname: address, port, reusePort, tcpBacklog };
   const listener = Deno.listen(where);
