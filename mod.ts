@@ -73,6 +73,7 @@ export { bind, connect, listen } from "./src/open.ts";
 export {
   SocketError,
   type SocketErrorCode,
+  type Syscall,
   type TlsFailureReason,
 } from "./src/errors.ts";
 export {
@@ -85,6 +86,7 @@ export {
   type DatagramSocket,
   formatAddress,
   type FrameOptions,
+  type KeepAliveOptions,
   type Listener,
   type ListenOptions,
   type NetAddress,

@@ -1,3 +1,5 @@
+import type { Address } from "./address.ts";
+
 /**
  * The POSIX codes a {@linkcode SocketError} carries, the same on every runtime.
  *
@@ -92,11 +94,49 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
   EAFNOSUPPORT: "the address is of another family than the socket's",
   EPROTO: "TLS failed",
   EOF: "the peer ended in the middle of a message",
-  EBADF: "it is closed",
+  EBADF: "this socket is closed",
   EBUSY: "another call is receiving already, wait for it or abort it",
   ENOTSUP: "this runtime cannot do that",
   EIO: "the system reported an error",
 };
+
+/**
+ * The call that failed: the `syscall` of a {@linkcode SocketError}, and the
+ * name of the method or function. Everything that receives from a connection,
+ * as `recvUntil` and `pipeTo`, is `"recv"`. `"accept"` is also that of peers
+ * which a listener or server rejects.
+ *
+ * @example Distinguish the sides of a relay
+ * ```ts
+ * import type { SocketError } from "@parley/echo";
+ *
+ * function isReaderGone({ syscall, code }: SocketError): boolean {
+ *   return syscall === "send" && (code === "EPIPE" || code === "ECONNRESET");
+ * }
+ * console.log(typeof isReaderGone);
+ * ```
+ */
+export type Syscall =
+  | "listen"
+  | "accept"
+  | "connect"
+  | "bind"
+  | "recv"
+  | "send"
+  | "startTls"
+  | "closeWrite"
+  | "close"
+  | "recvFrom"
+  | "sendTo"
+  | "joinMulticast"
+  | "leaveMulticast";
+
+/** What the options of a {@linkcode SocketError} may hold. */
+interface SocketErrorOptions extends ErrorOptions {
+  syscall?: Syscall | undefined;
+  address?: Address | undefined;
+  reason?: TlsFailureReason | undefined;
+}
 
 /**
  * Why TLS failed: the `reason` of a {@linkcode SocketError} with code `EPROTO`.
@@ -156,8 +196,11 @@ export const TLS_EXPLANATIONS: Readonly<Record<TlsFailureReason, string>> = {
 
 /**
  * The error of every failed socket call, except wrong arguments and aborts: one
- * class on every runtime. The message names the address and the remedy, `code`
- * is for programs, `cause` holds the runtime's own error where there is one.
+ * class on every runtime. The message names the call, the address and the
+ * remedy; `code`, `syscall` and `address` are for programs, `cause` holds the
+ * runtime's own error where there is one. The stack starts at the line of the
+ * call. On Bun it has no line where the call waited for an event, as a `recv`
+ * that meets a reset.
  *
  * Wrong arguments are a `TypeError` or a `RangeError` instead, and an aborted
  * call rejects with `signal.reason`.
@@ -183,6 +226,13 @@ export class SocketError extends Error {
   override readonly name = "SocketError";
   /** The POSIX code. */
   readonly code: SocketErrorCode;
+  /** The call that failed. */
+  declare readonly syscall?: Syscall;
+  /**
+   * The address of the call: that of the peer, or of `listen`, `connect`, `bind`
+   * and `accept` as it was asked for; absent where there is none.
+   */
+  declare readonly address?: Address;
   /** Why TLS failed; absent unless the code is `EPROTO`. */
   declare readonly reason?: TlsFailureReason;
 
@@ -191,7 +241,8 @@ export class SocketError extends Error {
    *
    * @param code The POSIX code.
    * @param message What failed, where, and what to do about it.
-   * @param options `cause`: the runtime's own error; `reason`: why TLS failed.
+   * @param options `syscall` and `address`: the call; `cause`: the runtime's own
+   * error; `reason`: why TLS failed.
    *
    * @example
    * ```ts
@@ -204,10 +255,12 @@ export class SocketError extends Error {
   constructor(
     code: SocketErrorCode,
     message: string,
-    options?: ErrorOptions & { reason?: TlsFailureReason },
+    options?: SocketErrorOptions,
   ) {
     super(message, options);
     this.code = code;
+    if (options?.syscall !== undefined) this.syscall = options.syscall;
+    if (options?.address !== undefined) this.address = options.address;
     if (options?.reason !== undefined) this.reason = options.reason;
   }
 }

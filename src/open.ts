@@ -5,6 +5,7 @@ import type { SocketErrorCode } from "./errors.ts";
 import { AcceptQueue } from "./net/accept_queue.ts";
 import { rejectOnAbort } from "./net/abort.ts";
 import type { Adapter } from "./net/adapter.ts";
+import { endpointOf } from "./net/address.ts";
 import {
   type CheckedConnect,
   type CheckedListen,
@@ -15,20 +16,23 @@ import { UdpSocket } from "./net/datagram_socket.ts";
 import { ProxyListenerHandle } from "./net/proxy_protocol/listener.ts";
 import { checkProxyProtocol } from "./net/proxy_protocol/trusted_proxies.ts";
 import { setHostname, type SocketConnection } from "./net/socket_connection.ts";
-import { socketError, toSocketError } from "./net/socket_error.ts";
+import {
+  type FailedCall,
+  socketError,
+  toSocketError,
+} from "./net/socket_error.ts";
 import { reportRejects, SocketListener } from "./net/socket_listener.ts";
 import { checkBind, checkConnect, checkListen } from "./net/validate.ts";
-import {
-  type Address,
-  type AddressOf,
-  type BindOptions,
-  type Connection,
-  type ConnectOptions,
-  type DatagramSocket,
-  formatAddress,
-  type Listener,
-  type ListenOptions,
-  type ProxyProtocolOptions,
+import type {
+  Address,
+  AddressOf,
+  BindOptions,
+  Connection,
+  ConnectOptions,
+  DatagramSocket,
+  Listener,
+  ListenOptions,
+  ProxyProtocolOptions,
 } from "./socket.ts";
 
 /** The runtimes; a new one is a folder in `adapters/` and a name here. */
@@ -185,7 +189,7 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
     async listen(options) {
       const checked = checkListen(options);
       const isTrusted = checkProxyProtocol(checked);
-      const call = `Cannot listen on ${formatAddress(checked)}`;
+      const call = startCall("listen", checked);
       const tls = checked.transport === "tcp" ? checked.tls : undefined;
       const listener = await attempt(adapter, call, async (runtime) => {
         const queue = new AcceptQueue(checked.backlog);
@@ -207,7 +211,7 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
     async connect(options) {
       const checked = checkConnect(options);
       checked.signal?.throwIfAborted();
-      const call = `Cannot connect to ${formatAddress(checked)}`;
+      const call = startCall("connect", checked);
       return await withDeadline(checked, call, (signal) => {
         const opening = attempt(
           adapter,
@@ -221,7 +225,7 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
 
     async bind(options) {
       const checked = checkBind(options);
-      const call = `Cannot bind ${formatAddress(checked)}`;
+      const call = startCall("bind", checked);
       return await attempt(adapter, call, async (runtime) => {
         const queue = new DatagramQueue();
         return new UdpSocket(await runtime.bind(checked, queue), queue);
@@ -230,9 +234,17 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
   };
 }
 
+/** Notes the caller's line, for the stack of an error that comes later. */
+function startCall(
+  syscall: "listen" | "connect" | "bind",
+  options: Address,
+): FailedCall {
+  return { syscall, address: endpointOf(options), caller: new Error() };
+}
+
 async function attempt<T>(
   adapter: Adapter | undefined,
-  call: string,
+  call: FailedCall,
   open: (runtime: Adapter) => Promise<T>,
   fallbackCode?: SocketErrorCode,
 ): Promise<T> {
@@ -270,7 +282,7 @@ function fallbackCode(
 /** Opens with a signal that aborts after the `timeout` as well, if there is one. */
 async function withDeadline<T>(
   { timeout = Infinity, signal }: CheckedConnect,
-  call: string,
+  call: FailedCall,
   open: (signal?: AbortSignal) => Promise<T>,
 ): Promise<T> {
   if (timeout > LONGEST_TIMER) return await open(signal);

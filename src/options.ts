@@ -158,6 +158,29 @@ export interface ProxyProtocolOptions {
 }
 
 /**
+ * The time of the probes of `keepAlive`.
+ *
+ * @example
+ * ```ts
+ * import { connect, serveEcho } from "@parley/echo";
+ *
+ * await using server = await serveEcho({ port: 0 });
+ * const keepAlive = { initialDelay: 60_000 }; // milliseconds
+ * await using conn = await connect({ port: server.addr.port, keepAlive });
+ * await conn.send("hello");
+ * ```
+ *
+ * @category Options
+ */
+export interface KeepAliveOptions {
+  /**
+   * Milliseconds without a byte before the first probe, in whole seconds: 1000
+   * to 32,767,000. The runtime and the system choose how many probes follow.
+   */
+  initialDelay: number;
+}
+
+/**
  * Options of {@linkcode listen} for TCP, and with `tls` for TLS.
  *
  * @category Options
@@ -195,12 +218,12 @@ export interface TcpListenOptions {
    */
   reusePort?: boolean | undefined;
   /**
-   * Probes idle peers at the system's interval, to notice peers that have
-   * vanished.
+   * Probes idle peers, to notice peers that have vanished: `true` at the
+   * system's interval, mostly after two hours.
    *
    * @default false
    */
-  keepAlive?: boolean | undefined;
+  keepAlive?: boolean | KeepAliveOptions | undefined;
   /** Uses TLS; `false` does not. A handshake may take ten seconds. */
   tls?: TlsListenOptions | false | undefined;
   /**
@@ -328,12 +351,12 @@ export interface TcpConnectOptions {
   /** The port, 1 to 65535. */
   port: number;
   /**
-   * Probes the idle peer at the system's interval, to notice that it has
-   * vanished.
+   * Probes the idle peer, to notice that it has vanished: `true` at the system's
+   * interval, mostly after two hours.
    *
    * @default false
    */
-  keepAlive?: boolean | undefined;
+  keepAlive?: boolean | KeepAliveOptions | undefined;
   /**
    * Uses TLS and verifies the peer; `true` is TLS without further options,
    * `false` is none.

@@ -1,7 +1,7 @@
 import type { SocketError } from "../errors.ts";
-import { type Address, formatAddress } from "../socket.ts";
+import type { Address } from "../socket.ts";
 import type { SocketConnection } from "./socket_connection.ts";
-import { socketError } from "./socket_error.ts";
+import { type FailedCall, socketError } from "./socket_error.ts";
 import { WaitQueue } from "./wait_queue.ts";
 
 /** Called with each connection that is closed before `accept` returns it. */
@@ -22,7 +22,7 @@ export class AcceptQueue extends WaitQueue<SocketConnection> {
   }
 
   /** Reports a connection that was closed, unless that is by our own close. */
-  reject(peer: Address, toError: (call: string) => SocketError): void {
+  reject(peer: Address, toError: (call: FailedCall) => SocketError): void {
     if (this.isClosed) return;
     this.onReject?.(peer, toError(acceptCall(peer)));
   }
@@ -34,7 +34,7 @@ export class AcceptQueue extends WaitQueue<SocketConnection> {
   }
 }
 
-/** The beginning of the message for a rejected peer. */
-export function acceptCall(peer: Address): string {
-  return `Cannot accept ${formatAddress(peer)}`;
+/** The call that fails for a rejected peer. */
+export function acceptCall(peer: Address): FailedCall {
+  return { syscall: "accept", address: peer };
 }

@@ -9,6 +9,13 @@ export function isWildcard(hostname: string): boolean {
   return hostname === "0.0.0.0" || hostname === "::";
 }
 
+/** Returns the address in options, of a name too, without the other options. */
+export function endpointOf(options: Address): Address {
+  if (options.transport === "unix") return unixAddress(options.path);
+  const { transport, hostname, port } = options;
+  return { transport, hostname, port };
+}
+
 /** Whether an IP address reaches this machine alone. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "::1" || /^(::ffff:)?127\./.test(hostname);

@@ -11,9 +11,20 @@ import type {
 /** Options with their defaults filled in. */
 type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
 
+/** Checked `keepAlive`. */
+interface KeepAlive {
+  keepAlive?: boolean | undefined;
+  /** Milliseconds before the first probe; 0 leaves them to the system. */
+  keepAliveDelay: number;
+}
+
 /** Checked and complete {@linkcode TcpListenOptions}. */
 export type CheckedTcpListen =
-  & Filled<TcpListenOptions, "transport" | "hostname" | "backlog">
+  & Filled<
+    Omit<TcpListenOptions, "keepAlive">,
+    "transport" | "hostname" | "backlog"
+  >
+  & KeepAlive
   & { tls?: TlsListenOptions };
 
 /** Checked and complete {@linkcode UnixListenOptions}. */
@@ -21,7 +32,8 @@ export type CheckedUnixListen = Filled<UnixListenOptions, "backlog">;
 
 /** Checked and complete {@linkcode TcpConnectOptions}. */
 export type CheckedTcpConnect =
-  & Filled<TcpConnectOptions, "transport" | "hostname">
+  & Filled<Omit<TcpConnectOptions, "keepAlive">, "transport" | "hostname">
+  & KeepAlive
   & { tls?: TlsConnectOptions };
 
 /** Checked and complete {@linkcode BindOptions}. */

@@ -1,21 +1,17 @@
 import { canonicalIp } from "../ip.ts";
-import {
-  type AbortOptions,
-  type DatagramSocket,
-  formatAddress,
-  type NetAddress,
-} from "../socket.ts";
+import type { AbortOptions, DatagramSocket, NetAddress } from "../socket.ts";
 import type { DatagramHandle } from "./adapter.ts";
 import { isLoopback } from "./address.ts";
 import type { Datagram, DatagramQueue } from "./datagram_queue.ts";
 import {
   checkGroup,
   findInterface,
+  multicastCall,
   multicastError,
   type MulticastVerb,
 } from "./multicast.ts";
 import { type Keys, ownOptions, ownSignal } from "./own_options.ts";
-import { socketError, toSocketError } from "./socket_error.ts";
+import { type FailedCall, socketError, toSocketError } from "./socket_error.ts";
 import { checkHostname, isAddress } from "./hostname.ts";
 import { checkInteger, toBytes } from "./validate_values.ts";
 
@@ -63,15 +59,15 @@ export class UdpSocket implements DatagramSocket {
     try {
       const { hostname, port } = to;
       const bytes = toBytes(data);
-      if (bytes.length > MAX_BYTES) {
-        throw socketError("EMSGSIZE", `Cannot send ${bytes.length} bytes`);
-      }
       checkInteger("port", port, 1, 65535);
       const isChecked = hostname !== undefined &&
         hostname === this.#checkedAddress;
       const checked = isChecked
         ? hostname
         : this.#checkHostname(ownOptions("sendTo", to, TO).hostname, port);
+      if (bytes.length > MAX_BYTES) {
+        throw socketError("EMSGSIZE", sendCall(checked, port));
+      }
       return this.#send(bytes, checked, port) ?? DONE;
     } catch (error) {
       return Promise.reject(error);
@@ -91,7 +87,10 @@ export class UdpSocket implements DatagramSocket {
   }
 
   async #close(): Promise<void> {
-    this.#queue.waiting.close(this.#closedError("receive on"));
+    const { addr } = this;
+    this.#queue.waiting.close(() =>
+      closedError({ syscall: "recvFrom", address: addr })
+    );
     await this.#handle.close(this.#sending);
   }
 
@@ -110,15 +109,15 @@ export class UdpSocket implements DatagramSocket {
   ): Promise<void> {
     checkGroup(this.addr, group, interfaceAddress);
     group = canonicalIp(group);
-    const closed = () => this.#closedError(`${verb} ${group} by`);
-    if (this.#closed) throw closed();
+    const call = multicastCall(verb, group, this.addr.port);
+    if (this.#closed) throw closedError(call);
     try {
       const on = await findInterface(interfaceAddress);
-      if (this.#closed) throw closed();
+      if (this.#closed) throw closedError(call);
       if (verb === "join") await this.#handle.joinMulticast(group, on);
       else await this.#handle.leaveMulticast(group, on);
     } catch (error) {
-      throw multicastError(error, verb, group, interfaceAddress);
+      throw multicastError(error, call, interfaceAddress);
     }
   }
 
@@ -129,7 +128,7 @@ export class UdpSocket implements DatagramSocket {
   ): Promise<void> | void {
     const isName = hostname !== this.#checkedAddress;
     const send = () => {
-      if (this.#closed) throw this.#closedError("send from");
+      if (this.#closed) throw closedError(sendCall(hostname, port));
       return this.#handle.send(data, hostname, port, isName);
     };
     try {
@@ -176,8 +175,8 @@ export class UdpSocket implements DatagramSocket {
   }
 
   #sendError(error: unknown, hostname: string, port: number): Error {
-    if (this.#closed) return this.#closedError("send from");
     const call = sendCall(hostname, port);
+    if (this.#closed) return closedError(call);
     const found = toSocketError(error, call);
     const own = this.addr.hostname;
     if (found.code !== "EINVAL" || !isLoopback(own)) return found;
@@ -186,15 +185,13 @@ export class UdpSocket implements DatagramSocket {
       `bind "${all}"`;
     return socketError("EINVAL", call, error, remedy);
   }
-
-  #closedError(verb: string): Error {
-    const call = `Cannot ${verb} ${formatAddress(this.addr)}`;
-    return socketError("EBADF", call);
-  }
 }
 
-function sendCall(hostname: string, port: number): string {
-  return `Cannot send to ${
-    formatAddress({ transport: "udp", hostname, port })
-  }`;
+function closedError(call: FailedCall): Error {
+  return socketError("EBADF", call);
+}
+
+function sendCall(hostname: string, port: number): FailedCall {
+  const address = { transport: "udp", hostname, port } as const;
+  return { syscall: "sendTo", address };
 }

@@ -5,7 +5,12 @@ import type { NetAddress } from "../socket.ts";
 import { isWildcard } from "./address.ts";
 import type { CheckedBind } from "./checked_options.ts";
 import { familyOf } from "./resolve.ts";
-import { socketError, toSocketError, withErrorCode } from "./socket_error.ts";
+import {
+  type FailedCall,
+  socketError,
+  toSocketError,
+  withErrorCode,
+} from "./socket_error.ts";
 
 /** Joins or leaves. */
 export type MulticastVerb = "join" | "leave";
@@ -113,17 +118,26 @@ export function noInterface(cause?: unknown): Error {
   return withErrorCode(new Error("No such interface", { cause }), "ENODEV");
 }
 
+/** The call that joins or leaves a group, which receives on the socket's port. */
+export function multicastCall(
+  verb: MulticastVerb,
+  group: string,
+  port: number,
+): FailedCall {
+  return {
+    syscall: verb === "join" ? "joinMulticast" : "leaveMulticast",
+    address: { transport: "udp", hostname: group, port },
+  };
+}
+
 /** Names what failed to join or leave a group. */
 export function multicastError(
   error: unknown,
-  verb: MulticastVerb,
-  group: string,
+  call: FailedCall,
   interfaceAddress: string | undefined,
 ): Error {
-  const on = interfaceAddress === undefined ? "" : ` on ${interfaceAddress}`;
-  const call = `Cannot ${verb} ${group}${on}`;
   const found = toSocketError(error, call);
-  if (verb === "leave") {
+  if (call.syscall === "leaveMulticast") {
     return ["EADDRNOTAVAIL", "ENODEV"].includes(found.code)
       ? explained("EADDRNOTAVAIL", "it is not joined on this interface")
       : found;
@@ -137,7 +151,7 @@ export function multicastError(
         "ENODEV",
         interfaceAddress === undefined
           ? "no interface leads there, give the address of one"
-          : "no network interface has this address",
+          : `no network interface has the address ${interfaceAddress}`,
       );
   }
   return found;

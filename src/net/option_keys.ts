@@ -2,6 +2,7 @@
 import type {
   BindOptions,
   FrameOptions,
+  KeepAliveOptions,
   PipeOptions,
   ProxyProtocolOptions,
   TcpConnectOptions,
@@ -79,6 +80,8 @@ export const TLS_CONNECT: Keys<TlsConnectOptions> = {
 export const PROXY_PROTOCOL: Keys<ProxyProtocolOptions> = {
   trustedProxies: true,
 };
+
+export const KEEP_ALIVE: Keys<KeepAliveOptions> = { initialDelay: true };
 
 export const FRAME: Keys<FrameOptions> = { maxBytes: true, signal: true };
 

@@ -1,7 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Address } from "../socket.ts";
 import type { AcceptQueue } from "./accept_queue.ts";
-import { socketError } from "./socket_error.ts";
+import { type FailedCall, socketError } from "./socket_error.ts";
 
 /** Milliseconds for a handshake. */
 const DEADLINE = 10_000;
@@ -59,7 +59,7 @@ export class PendingHandshakes<T> {
   }
 
   /** Like `remove`, and reports why the connection is closed. */
-  fail(pending: T, toError: (call: string) => SocketError): boolean {
+  fail(pending: T, toError: (call: FailedCall) => SocketError): boolean {
     const peer = this.#pending.get(pending)?.peer;
     if (peer === undefined) return false;
     this.remove(pending);
@@ -76,7 +76,7 @@ export class PendingHandshakes<T> {
   }
 
   #giveUp(pending: T, code: "EAGAIN" | "ETIMEDOUT", reason: string): void {
-    const toError = (call: string) =>
+    const toError = (call: FailedCall) =>
       socketError(code, call, undefined, reason);
     this.fail(pending, toError);
     this.#close(pending);

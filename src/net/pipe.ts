@@ -1,6 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Handle } from "./handle.ts";
 import type { SendQueue } from "./send_queue.ts";
+import { rejectCall } from "./stack.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -111,7 +112,7 @@ export class Pipe {
     this.#handle.detach?.();
     this.#handle.readStop();
     this.#finish();
-    this.#settling.reject(reason);
+    rejectCall(this.#settling, reason);
   }
 
   #await(chunk: Promise<void>): void {

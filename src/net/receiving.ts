@@ -5,6 +5,7 @@ import type { Frame } from "./frame.ts";
 import type { Handle } from "./handle.ts";
 import { Pipe, type PipeDestination, type PipeSource } from "./pipe.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
+import { rejectCall } from "./stack.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -159,8 +160,9 @@ export class Receiving implements PipeSource {
   /** Rejects the call that waits; the connection has failed. */
   fail(): void {
     this.#hasFailed = true;
-    if (this.#receiver !== null) this.#settle().reject(this.failure());
-    this.#pipe?.reject(this.failure());
+    const failure = this.failure();
+    if (this.#receiver !== null) rejectCall(this.#settle(), failure);
+    this.#pipe?.reject(failure);
   }
 
   /** Drops what is kept, too; the connection is closed. */
@@ -212,7 +214,7 @@ export class Receiving implements PipeSource {
       const received = this.#takeFrame(this.#frame!);
       if (received !== undefined) this.#settle().resolve(received);
     } catch (error) {
-      this.#settle().reject(error);
+      rejectCall(this.#settle(), error);
     }
   }
 

@@ -2,13 +2,17 @@ import type { SocketError } from "../errors.ts";
 import { concat } from "./bytes.ts";
 import { Fifo } from "./fifo.ts";
 import type { Handle } from "./handle.ts";
+import { rejectCall } from "./stack.ts";
+
+/** The calls that send. */
+export type SendCall = "send" | "closeWrite";
 
 /** The errors of a connection's sends. */
 export interface SendErrors {
-  /** The error of a send now, if the connection is closed or has failed. */
-  sendFailure(): SocketError | null;
-  /** The error to report for one that a write met. */
-  sendError(error: unknown): SocketError;
+  /** The error of a call now, if the connection is closed or has failed. */
+  sendFailure(call?: SendCall): SocketError | null;
+  /** The error to report for one that a write, or the FIN, met. */
+  sendError(error: unknown, call?: SendCall): SocketError;
   /** The error of a send after the FIN. */
   endedError(): SocketError;
   /** The FIN has been sent. */
@@ -100,10 +104,9 @@ export class SendQueue {
   /** Rejects every send that waits; the connection is closed. */
   close(): void {
     this.isOpen = false;
-    if (this.#current === null && this.#sends === null) return;
-    const failure = this.#errors.sendFailure();
-    this.#current?.reject(failure);
-    this.#rejectAll(failure);
+    const current = this.#current;
+    if (current !== null) rejectCall(current, this.#errors.sendFailure());
+    this.#rejectAll();
   }
 
   /** The handle has room again. */
@@ -196,7 +199,7 @@ export class SendQueue {
     const send = this.#current;
     this.#current = this.#unsent = null;
     if (failure === undefined) send?.resolve();
-    else send?.reject(failure);
+    else if (send !== null) rejectCall(send, failure);
     this.#sendNext();
     if (send === null && failure !== undefined) throw failure;
   }
@@ -205,19 +208,25 @@ export class SendQueue {
     while (!this.isWriting) {
       const send = this.#next();
       if (send === undefined) return;
-      const failure = this.#errors.sendFailure();
+      const failure = this.#errors.sendFailure(callOf(send));
       if (failure !== null) {
-        send.reject(failure);
-        return this.#rejectAll(failure);
+        rejectCall(send, failure);
+        return this.#rejectAll();
       }
       if (send.data === null) send.resolve(this.#shutdown());
       else this.#writeQueued(send, send.data);
     }
   }
 
-  /** Rejects those that wait, with one error: there may be very many. */
-  #rejectAll(failure: SocketError | null): void {
-    for (const send of this.#sends?.clear() ?? []) send.reject(failure);
+  /** Rejects those that wait; many share an error, for a stack takes time. */
+  #rejectAll(): void {
+    let failure: SocketError | null = null;
+    for (const send of this.#sends?.clear() ?? []) {
+      const isFirst = failure === null || send.data === null;
+      if (isFirst) failure = this.#errors.sendFailure(callOf(send));
+      if (isFirst) rejectCall(send, failure);
+      else send.reject(failure);
+    }
   }
 
   /** Takes the next send, joined with those behind it that are small. */
@@ -250,7 +259,7 @@ export class SendQueue {
       if (this.isWriting) return;
       send.resolve();
     } catch (error) {
-      send.reject(this.#errors.sendError(error));
+      rejectCall(send, this.#errors.sendError(error));
     }
     this.#current = null;
   }
@@ -261,9 +270,13 @@ export class SendQueue {
       this.isFinished = true;
       this.#errors.onFinish();
     } catch (error) {
-      throw this.#errors.sendError(error);
+      throw this.#errors.sendError(error, "closeWrite");
     }
   }
+}
+
+function callOf({ data }: QueuedSend): SendCall {
+  return data === null ? "closeWrite" : "send";
 }
 
 /** Makes one send of several, which settle together. */
@@ -272,7 +285,7 @@ function join(arrays: Uint8Array[], parts: QueuedSend[]): QueuedSend {
   return {
     data,
     length: data.length,
-    resolve: () => parts.forEach(({ resolve }) => resolve()),
+    resolve: (value) => parts.forEach(({ resolve }) => resolve(value)),
     reject: (reason) => parts.forEach(({ reject }) => reject(reason)),
   };
 }

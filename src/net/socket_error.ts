@@ -1,10 +1,13 @@
+import { type Address, formatAddress } from "../address.ts";
 import {
   EXPLANATIONS,
   SocketError,
   type SocketErrorCode,
+  type Syscall,
   type TlsFailureReason,
 } from "../errors.ts";
 import { escapeControls, escapeLines } from "../escape.ts";
+import { framesOfCaller, setStack } from "./stack.ts";
 import { tlsFailure } from "./tls_failure.ts";
 
 /** Codes of the system or of a runtime, and the code they are reported as. */
@@ -22,27 +25,64 @@ const SYNONYMS: Record<string, SocketErrorCode> = {
 /** An error of a runtime, with the code that most of them have. */
 export type NativeError = Error & { code?: string };
 
+/** The call that failed, for its error. */
+export interface FailedCall {
+  readonly syscall: Syscall;
+  readonly address?: Address | undefined;
+  /** What the message says between "Cannot" and the address. */
+  readonly words?: string;
+  /** Made when the call started, so that its stack leads there. */
+  readonly caller?: Error;
+}
+
+/** What the message says of each call. */
+const WORDS: Record<Syscall, string> = {
+  listen: "listen on",
+  accept: "accept",
+  connect: "connect to",
+  bind: "bind",
+  recv: "receive, peer",
+  send: "send, peer",
+  startTls: "start TLS, peer",
+  closeWrite: "end the sending side, peer",
+  close: "remove",
+  recvFrom: "receive on",
+  sendTo: "send to",
+  joinMulticast: "join",
+  leaveMulticast: "leave",
+};
+
 /**
  * Makes a {@linkcode SocketError}. Control characters are escaped, also in the
  * text of the cause: a peer may have chosen them, as a name in a certificate.
  *
  * @param code The POSIX code.
- * @param call The call and the address, as "Cannot listen on 127.0.0.1:80".
+ * @param call The call that failed.
  * @param cause The runtime's own error.
  * @param explanation The end of the message, where the code's is too general.
  * @param reason Why TLS failed.
  */
 export function socketError(
   code: SocketErrorCode,
-  call: string,
+  call: FailedCall,
   cause?: unknown,
   explanation: string = EXPLANATIONS[code],
   reason?: TlsFailureReason,
 ): SocketError {
-  const message = escapeControls(`${call} (${code}): ${explanation}`);
-  if (cause === undefined) return new SocketError(code, message, { reason });
+  const { syscall, address, words = WORDS[syscall], caller } = call;
+  const where = address === undefined ? "" : ` ${formatAddress(address)}`;
+  const message = escapeControls(
+    `Cannot ${words}${where} (${code}): ${explanation}`,
+  );
   escapeMessages(cause);
-  return new SocketError(code, message, { cause, reason });
+  const options = { syscall, address, reason };
+  const error = new SocketError(
+    code,
+    message,
+    cause === undefined ? options : { ...options, cause },
+  );
+  setStack(error, framesOfCaller(caller ?? error));
+  return error;
 }
 
 /** Escapes what a console prints of a runtime's error and its causes. */
@@ -61,12 +101,12 @@ function escapeMessages(error: unknown): void {
  * Turns a runtime's error into a {@linkcode SocketError}, unless it is one.
  *
  * @param error The error.
- * @param call The call and the address, as "Cannot listen on 127.0.0.1:80".
+ * @param call The call that failed.
  * @param fallbackCode The code of an error that has none.
  */
 export function toSocketError(
   error: unknown,
-  call: string,
+  call: FailedCall,
   fallbackCode: SocketErrorCode = "EIO",
 ): SocketError {
   if (error instanceof SocketError) return error;

@@ -1,4 +1,4 @@
-import { formatAddress, type UnixListenOptions } from "../socket.ts";
+import type { Address, UnixListenOptions } from "../socket.ts";
 import type { ListenerHandle } from "./adapter.ts";
 import { isAbstract, longestPath, unixAddress } from "./address.ts";
 import {
@@ -56,7 +56,7 @@ class SocketFile {
   readonly #node: NodeModules;
   /** The absolute path: a later `chdir` must not make it another file. */
   readonly #full: string;
-  readonly #name: string;
+  readonly #address: Address;
 
   constructor(
     options: UnixListenOptions,
@@ -67,7 +67,7 @@ class SocketFile {
     this.#runtime = runtime;
     this.#node = node;
     this.#full = node.path.resolve(options.path);
-    this.#name = formatAddress(unixAddress(options.path));
+    this.#address = unixAddress(options.path);
   }
 
   /**
@@ -165,7 +165,10 @@ class SocketFile {
     const aside = `${socket}-old`;
     if (code === "EEXIST" && await this.#removeStale(aside)) code = link();
     if (code !== "EEXIST") return code === undefined;
-    throw socketError("EADDRINUSE", `Cannot listen on ${this.#name}`);
+    throw socketError("EADDRINUSE", {
+      syscall: "listen",
+      address: this.#address,
+    });
   }
 
   /** Links a file to a path; returns the code of the error, if any. */
@@ -240,7 +243,10 @@ class SocketFile {
             await handle.close();
           }
         } catch (error) {
-          throw toSocketError(error, `Cannot remove ${this.#name}`);
+          throw toSocketError(error, {
+            syscall: "close",
+            address: this.#address,
+          });
         }
       },
     };

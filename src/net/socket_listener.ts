@@ -1,10 +1,4 @@
-import {
-  type AbortOptions,
-  type Address,
-  type Connection,
-  formatAddress,
-  type Listener,
-} from "../socket.ts";
+import type { AbortOptions, Address, Connection, Listener } from "../socket.ts";
 import type { AcceptQueue, OnReject } from "./accept_queue.ts";
 import type { ListenerHandle } from "./adapter.ts";
 import { ownSignal } from "./own_options.ts";
@@ -47,8 +41,12 @@ export class SocketListener implements Listener {
   }
 
   async #close(): Promise<void> {
-    const call = `Cannot accept on ${formatAddress(this.addr)}`;
-    const queued = this.#queue.close(socketError("EBADF", call));
+    const call = {
+      syscall: "accept",
+      address: this.addr,
+      words: "accept on",
+    } as const;
+    const queued = this.#queue.close(() => socketError("EBADF", call));
     try {
       await this.#handle.close();
     } finally {

@@ -1,9 +1,15 @@
-import { SocketError, type SocketErrorCode } from "../errors.ts";
-import { type Address, formatAddress } from "../socket.ts";
+import { SocketError, type SocketErrorCode, type Syscall } from "../errors.ts";
+import type { Address } from "../socket.ts";
 import type { Handle, HandleEvents } from "./handle.ts";
 import { type ReceiveErrors, Receiving } from "./receiving.ts";
-import { DONE, type SendErrors, SendQueue } from "./send_queue.ts";
 import {
+  DONE,
+  type SendCall,
+  type SendErrors,
+  SendQueue,
+} from "./send_queue.ts";
+import {
+  type FailedCall,
   type NativeError,
   socketError,
   toSocketError,
@@ -60,7 +66,9 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   }
 
   closeWrite(): Promise<void> {
-    if (this.isClosed) return Promise.reject(this.#error("EBADF", "send"));
+    if (this.isClosed) {
+      return Promise.reject(this.#error("EBADF", "closeWrite"));
+    }
     // After a failure no peer is left to send the FIN to; `recv` and `send`
     // report the failure.
     return this.#failure === null ? this.sending.end() : DONE;
@@ -106,14 +114,14 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
     return received;
   }
 
-  /** The beginning of the message of a failed `startTls`. */
-  get startTlsCall(): string {
-    return this.#call("start TLS");
+  /** For the error of a handshake. */
+  get startTlsCall(): FailedCall {
+    return { syscall: "startTls", address: this.peer };
   }
 
   /** Makes the error of `startTls`, by a code or a runtime's error. */
   startTlsError(reason: unknown): SocketError {
-    if (typeof reason !== "string") return this.#errorOf(reason, "start TLS");
+    if (typeof reason !== "string") return this.#errorOf(reason, "startTls");
     return socketError(
       reason as SocketErrorCode,
       this.startTlsCall,
@@ -153,25 +161,25 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   }
 
   receiveFailure(): SocketError | null {
-    if (this.isClosed) return this.#error("EBADF", "receive");
-    return this.#failure === null ? null : this.#failed("receive");
+    if (this.isClosed) return this.#error("EBADF", "recv");
+    return this.#failure === null ? null : this.#failed("recv");
   }
 
   receiveError(code: "EBUSY" | "EOF" | "EMSGSIZE"): SocketError {
-    return this.#error(code, "receive");
+    return this.#error(code, "recv");
   }
 
-  sendFailure(): SocketError | null {
-    if (this.isClosed) return this.#error("EBADF", "send");
-    return this.#failure === null ? null : this.#failed("send");
+  sendFailure(call: SendCall = "send"): SocketError | null {
+    if (this.isClosed) return this.#error("EBADF", call);
+    return this.#failure === null ? null : this.#failed(call);
   }
 
-  sendError(error: unknown): SocketError {
-    if (this.isClosed) return this.#error("EBADF", "send");
-    const failure = this.#errorOf(error, "send");
+  sendError(error: unknown, call: SendCall = "send"): SocketError {
+    if (this.isClosed) return this.#error("EBADF", call);
+    const failure = this.#errorOf(error, call);
     // The reason of a broken pipe is the reset that another call has met.
     if (failure.code === "EPIPE" && this.#failure !== null) {
-      return this.#failed("send");
+      return this.#failed(call);
     }
     // A reset ends both directions, whichever call meets it first; and after a
     // send that went out in part, no other may follow.
@@ -194,22 +202,20 @@ export class SocketStream implements HandleEvents, SendErrors, ReceiveErrors {
   }
 
   /** Makes the error of a call after a failure. */
-  #failed(verb: string): SocketError {
-    return this.#errorOf(this.#failure?.error, verb);
+  #failed(syscall: Syscall): SocketError {
+    return this.#errorOf(this.#failure?.error, syscall);
   }
 
-  #errorOf(error: unknown, verb: string): SocketError {
+  #errorOf(error: unknown, syscall: Syscall): SocketError {
+    const call = { syscall, address: this.peer };
     // TLS on Deno runs over a stream of ours, which has named its own call.
     return error instanceof SocketError
-      ? socketError(error.code, this.#call(verb), error.cause)
-      : toSocketError(error, this.#call(verb));
+      ? socketError(error.code, call, error.cause)
+      : toSocketError(error, call);
   }
 
-  #call(verb: string): string {
-    return `Cannot ${verb}, peer ${formatAddress(this.peer)}`;
-  }
-
-  #error(code: SocketErrorCode, verb: string): SocketError {
-    return socketError(code, this.#call(verb), undefined, EXPLANATIONS[code]);
+  #error(code: SocketErrorCode, syscall: Syscall): SocketError {
+    const call = { syscall, address: this.peer };
+    return socketError(code, call, undefined, EXPLANATIONS[code]);
   }
 }

@@ -3,11 +3,12 @@ import type {
   TlsConnectOptions,
   TlsListenOptions,
 } from "../socket.ts";
+import type { FailedCall } from "./socket_error.ts";
 
 /** A handshake over a connection in use. */
 export interface TlsRequest {
-  /** The beginning of an error's message. */
-  readonly call: string;
+  /** For errors. */
+  readonly call: FailedCall;
   readonly local: Address;
   readonly remote: Address;
   /** What was received and not taken: the first bytes of the handshake. */

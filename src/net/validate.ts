@@ -1,11 +1,10 @@
-import {
-  type BindOptions,
-  type ConnectOptions,
-  formatAddress,
-  type ListenOptions,
-  type TcpListenOptions,
-  type UnixConnectOptions,
-  type UnixListenOptions,
+import type {
+  BindOptions,
+  ConnectOptions,
+  ListenOptions,
+  TcpListenOptions,
+  UnixConnectOptions,
+  UnixListenOptions,
 } from "../socket.ts";
 import type {
   CheckedBind,
@@ -15,6 +14,7 @@ import type {
 import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
+  KEEP_ALIVE,
   TCP_CONNECT,
   TCP_LISTEN,
   UNIX_CONNECT,
@@ -39,7 +39,7 @@ export function checkListen(given: ListenOptions): CheckedListen {
   const backlog = options.backlog ?? 511;
   checkInteger("backlog", backlog, 1, 2 ** 31 - 1);
   if (options.transport === "unix") {
-    checkPath(options.path);
+    checkPath("listen", options.path);
     if (isAbstract(options.path)) refuseFileOptions(options);
     checkBooleans(options, ["removeStale"]);
     if (options.mode !== undefined) {
@@ -49,9 +49,17 @@ export function checkListen(given: ListenOptions): CheckedListen {
   }
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 0, 65535);
-  checkBooleans(options, ["reusePort", "keepAlive"]);
+  checkBooleans(options, ["reusePort"]);
+  const keepAlive = checkKeepAlive(options.keepAlive);
   const tls = checkTlsListen(options.tls);
-  return { ...options, transport: "tcp", hostname, backlog, tls };
+  return {
+    ...options,
+    ...keepAlive,
+    transport: "tcp",
+    hostname,
+    backlog,
+    tls,
+  };
 }
 
 /**
@@ -82,7 +90,7 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
     const elsewhere = (key: string) => onlyTcp(key, TCP_CONNECT);
     const options = ownOptions("connect", given, UNIX_CONNECT, elsewhere);
     checkWait(options);
-    checkPath(options.path);
+    checkPath("connect", options.path);
     return options;
   }
   const elsewhere = (key: string) => onlyUnix(key, UNIX_CONNECT);
@@ -90,9 +98,9 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
   checkWait(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
-  checkBooleans(options, ["keepAlive"]);
+  const keepAlive = checkKeepAlive(options.keepAlive);
   const tls = checkTlsConnect(options.tls);
-  return { ...options, transport: "tcp", hostname, tls };
+  return { ...options, ...keepAlive, transport: "tcp", hostname, tls };
 }
 
 /** Checks and completes the options of `bind`. */
@@ -120,6 +128,19 @@ export function ownBind<Options extends BindOptions>(
     keys,
     (key) => onlyTcp(key, TCP_LISTEN) ?? onlyUnix(key, UNIX_LISTEN),
   );
+}
+
+function checkKeepAlive(
+  keepAlive: TcpListenOptions["keepAlive"],
+): { keepAlive: boolean | undefined; keepAliveDelay: number } {
+  if (typeof keepAlive !== "object") {
+    checkBooleans({ keepAlive }, ["keepAlive"]);
+    return { keepAlive, keepAliveDelay: 0 };
+  }
+  const { initialDelay } = ownOptions("keepAlive", keepAlive, KEEP_ALIVE);
+  // Nearly a second is none, and the kernel takes no more seconds.
+  checkInteger("keepAlive.initialDelay", initialDelay, 1000, 32_767_000);
+  return { keepAlive: true, keepAliveDelay: initialDelay };
 }
 
 /** Checks what limits the wait of a call. */
@@ -176,7 +197,7 @@ function onlyUnix(key: string, unix: object): string | undefined {
   return Object.hasOwn(unix, key) ? 'it needs transport: "unix"' : undefined;
 }
 
-function checkPath(path: string): void {
+function checkPath(syscall: "listen" | "connect", path: string): void {
   const name = typeof path === "string" && isAbstract(path)
     ? path.slice(1)
     : path;
@@ -193,7 +214,7 @@ function checkPath(path: string): void {
   }
   if (name !== path && !isLinux()) {
     const remedy = "only Linux has abstract names, use the path of a file";
-    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    const call = { syscall, address: unixAddress(path) };
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
   // Bun binds longer ones that few can reach.
@@ -201,7 +222,7 @@ function checkPath(path: string): void {
   if (encoder.encode(path).length > max) {
     const remedy =
       `the path is too long for a socket, at most ${max} bytes fit`;
-    const call = `Cannot use ${formatAddress(unixAddress(path))}`;
+    const call = { syscall, address: unixAddress(path) };
     throw socketError("EINVAL", call, undefined, remedy);
   }
 }

@@ -1,5 +1,6 @@
 import { rejectIfAborted, rejectOnAbort } from "./abort.ts";
 import { Fifo } from "./fifo.ts";
+import { rejectCall } from "./stack.ts";
 
 /**
  * A bounded queue of what has arrived, and of the calls that wait for it: the
@@ -12,7 +13,7 @@ export class WaitQueue<T> {
   readonly #capacity: number;
   readonly #sizeOf: (item: T) => number;
   #size = 0;
-  #closeReason: Error | undefined;
+  #closeReason: (() => Error) | undefined;
 
   /**
    * @param capacity The size from which on nothing more is queued.
@@ -53,7 +54,7 @@ export class WaitQueue<T> {
   /** Takes the oldest item, or waits for one. */
   take(signal?: AbortSignal): Promise<T> {
     if (this.#closeReason !== undefined) {
-      return Promise.reject(this.#closeReason);
+      return Promise.reject(this.#closeReason());
     }
     const aborted = rejectIfAborted(signal);
     if (aborted !== undefined) return aborted;
@@ -88,10 +89,16 @@ export class WaitQueue<T> {
     }
   }
 
-  /** Rejects every `take`, waiting or later; returns what was not taken. */
-  close(reason: Error): T[] {
+  /**
+   * Rejects every `take`, waiting or later; returns what was not taken.
+   *
+   * @param reason Makes the error of a call.
+   */
+  close(reason: () => Error): T[] {
     this.#closeReason ??= reason;
-    for (const call of this.#waiting.splice(0)) call.reject(this.#closeReason);
+    for (const call of this.#waiting.splice(0)) {
+      rejectCall(call, this.#closeReason());
+    }
     return this.#items.clear();
   }
 }

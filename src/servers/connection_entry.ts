@@ -1,6 +1,6 @@
 import type { SocketError } from "../errors.ts";
 import { socketError } from "../net/socket_error.ts";
-import { type Connection, formatAddress } from "../socket.ts";
+import type { Connection } from "../socket.ts";
 
 /** Milliseconds that queued sends may rest after the handler. */
 const SEND_TIME = 5000;
@@ -61,16 +61,20 @@ export function checkTime(
 }
 
 function idleError(conn: Connection, milliseconds: number): SocketError {
-  return timeoutError(conn, `idle for ${milliseconds} ms`);
+  return timeoutError("recv", conn, `idle for ${milliseconds} ms`);
 }
 
 function cutError(conn: Connection): SocketError {
   const reason =
     `the peer took nothing of the queued sends for ${SEND_TIME} ms`;
-  return timeoutError(conn, reason);
+  return timeoutError("send", conn, reason);
 }
 
-function timeoutError(conn: Connection, reason: string): SocketError {
-  const call = `Closed the connection of ${formatAddress(conn.remoteAddr)}`;
+function timeoutError(
+  syscall: "recv" | "send",
+  conn: Connection,
+  reason: string,
+): SocketError {
+  const call = { syscall, address: conn.remoteAddr };
   return socketError("ETIMEDOUT", call, undefined, reason);
 }

@@ -1,8 +1,13 @@
 // What TCP connections have set: TCP_NODELAY, and keepAlive where asked.
 import { existsSync, readFileSync } from "node:fs";
 import { it } from "node:test";
-import { type Address, connect, listen } from "../../mod.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import {
+  type Address,
+  connect,
+  type ConnectOptions,
+  listen,
+} from "../../mod.ts";
+import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { portOf } from "../support/transports.ts";
 
 it("TCP_NODELAY is on: small writes do not wait for each other", {
@@ -42,13 +47,46 @@ it("keepAlive sets the probe's timer on both sides", { skip }, async () => {
   }
 });
 
+it("keepAlive takes the delay of the first probe", { skip }, async () => {
+  const keepAlive = { initialDelay: 40_000 };
+  await using listener = await listen({ port: 0, keepAlive });
+  const { port } = listener.addr;
+  await using client = await connect({ port, keepAlive });
+  await using server = await listener.accept();
+  for (const { localAddr, remoteAddr } of [client, server]) {
+    assert(probes(localAddr, remoteAddr));
+    const [, jiffies] = timer(localAddr, remoteAddr).split(":");
+    const seconds = parseInt(jiffies, 16) / 100;
+    assert(seconds > 30 && seconds <= 41, `${seconds} s`);
+  }
+  await client.send("hello");
+  assertEquals((await server.recv())?.length, 5);
+});
+
+it("keepAlive is checked", async () => {
+  for (const initialDelay of [0, 999, 1000.5, 32_767_001]) {
+    const keepAlive = { initialDelay };
+    await assertRejects(() => listen({ port: 0, keepAlive }), RangeError);
+    await assertRejects(() => connect({ port: 1, keepAlive }), RangeError);
+  }
+  for (const keepAlive of [{}, 5, null, { initialDelay: 1000, delay: 1 }]) {
+    const options = { port: 1, keepAlive } as ConnectOptions;
+    await assertRejects(() => connect(options), TypeError);
+  }
+});
+
 /** Whether the kernel runs a keep-alive timer, number 2, for the connection. */
 function probes(local: Address, remote: Address): boolean {
+  return timer(local, remote).startsWith("02:");
+}
+
+/** The kernel's timer of a connection: its number, and the jiffies left. */
+function timer(local: Address, remote: Address): string {
   const [from, to] = [local, remote].map((address) =>
     `0100007F:${portOf(address).toString(16).toUpperCase().padStart(4, "0")}`
   );
   const row = readFileSync(TCP_TABLE, "utf8").split("\n")
     .find((line) => line.includes(`${from} ${to}`));
   if (row === undefined) throw new Error(`No connection ${from} ${to}`);
-  return row.trim().split(/\s+/)[5].startsWith("02:");
+  return row.trim().split(/\s+/)[5];
 }

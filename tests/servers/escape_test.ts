@@ -50,14 +50,19 @@ describe("every control character is escaped", () => {
         `${shown}:1`,
       );
       const cause = new Error(raw, { cause: new Error(raw) });
-      const error = socketError("EPROTO", raw, cause, raw);
-      assertEquals(error.message, `${shown} (EPROTO): ${shown}`);
+      const error = socketError(
+        "EPROTO",
+        { syscall: "connect", words: raw },
+        cause,
+        raw,
+      );
+      assertEquals(error.message, `Cannot ${shown} (EPROTO): ${shown}`);
       assert(error.cause === cause);
       const native = toSocketError(
         Object.assign(new Error(raw), { code: "EPROTO" }),
-        "call",
+        { syscall: "bind" },
       );
-      assertEquals(native.message, `call (EPROTO): TLS failed, ${shown}`);
+      assert(native.message.startsWith("Cannot bind (EPROTO): TLS failed"));
       for (const printed of [inspect(error), inspect(native)]) {
         const line = CONTROL.exec(printed.replaceAll("\n", ""));
         assertEquals(line, null, printed);

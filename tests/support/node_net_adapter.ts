@@ -128,7 +128,8 @@ function refuseOptions<Options extends CheckedListen | CheckedConnect>(
   const unsupported = ["path", "tls", "keepAlive", "reusePort"];
   for (const name of unsupported) {
     if (Reflect.get(options, name) === undefined) continue;
-    throw socketError("ENOTSUP", `Cannot use ${name}`, undefined, "omit it");
+    const call = { syscall: "listen" } as const;
+    throw socketError("ENOTSUP", call, undefined, `omit ${name}`);
   }
 }
 
@@ -162,10 +163,11 @@ export const nodeNet: Adapter = {
   },
 
   checkCertificates() {
-    throw socketError("ENOTSUP", "Cannot listen", undefined, "without TLS");
+    const call = { syscall: "listen" } as const;
+    throw socketError("ENOTSUP", call, undefined, "without TLS");
   },
 
   bind() {
-    throw socketError("ENOTSUP", "Cannot bind", undefined, "use TCP");
+    throw socketError("ENOTSUP", { syscall: "bind" }, undefined, "use TCP");
   },
 };

@@ -42,7 +42,7 @@ async function listenAndReport(options: TcpListenOptions): Promise<{
 async function closeAll(
   { handle, queue }: { handle: ListenerHandle; queue: AcceptQueue },
 ): Promise<void> {
-  queue.close(new Error("The end of the test"));
+  queue.close(() => new Error("The end of the test"));
   await handle.close();
 }
 

@@ -11,9 +11,6 @@ import { BunHandle } from "./handle.ts";
 import { handlers } from "./handlers.ts";
 import { startTls } from "./start_tls.ts";
 
-/** Leaves the time before the first keep-alive probe to the system. */
-const SYSTEM_DELAY = 0;
-
 /**
  * Returns the options of every socket, with its address. `TCP_NODELAY` is
  * Bun's default.
@@ -62,7 +59,7 @@ export function toConnection(
     secure ? undefined : startTls,
   );
   if (options.transport === "tcp" && options.keepAlive) {
-    socket.setKeepAlive(true, SYSTEM_DELAY);
+    socket.setKeepAlive(true, options.keepAliveDelay);
   }
   if (isPaused) handle.pause();
   return connection;

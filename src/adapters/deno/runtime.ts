@@ -8,8 +8,9 @@ import type {
   CheckedTcpListen,
   CheckedUnixListen,
 } from "../../net/checked_options.ts";
-import { unixAddress } from "../../net/address.ts";
+import { endpointOf, unixAddress } from "../../net/address.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
+import { resolve } from "../../net/resolve.ts";
 import { socketError } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
@@ -63,6 +64,11 @@ async function connectSocket(
   options: CheckedConnect,
 ): Promise<SocketConnection> {
   const isUnix = options.transport === "unix";
+  if (!isUnix && options.keepAliveDelay > 0) {
+    // Deno's own sockets leave the time to the system.
+    const { connect } = await import("../node/connect.ts");
+    return await connect(options, await resolve(options.hostname));
+  }
   const handshake = isUnix || options.tls === undefined
     ? undefined
     : await clientHandshake(options, options.tls);
@@ -84,11 +90,16 @@ async function listenTcp(
   // Without the flag Deno ends the process instead of throwing.
   if (reusePort && Deno.listenDatagram === undefined) {
     const remedy = "reusePort needs `deno run --unstable-net`";
-    const call = `Cannot listen on ${hostname}:${port}`;
+    const address = endpointOf(options);
+    const call = { syscall: "listen", address } as const;
     throw socketError("ENOTSUP", call, undefined, remedy);
   }
-  const handshakes = tls && await serverHandshakes(tls, queue);
   const address = await chooseAddress(hostname, port);
+  if (options.keepAliveDelay > 0) {
+    const { listen } = await import("../node/listener.ts");
+    return await listen({ ...options, hostname: address }, queue);
+  }
+  const handshakes = tls && await serverHandshakes(tls, queue);
   const transport = "tcp";
   const where = { transport, hostname: address, port, reusePort, tcpBacklog };
   const listener = Deno.listen(where);

@@ -1,9 +1,10 @@
 import type { DatagramHandle } from "../../net/adapter.ts";
+import { endpointOf } from "../../net/address.ts";
 import type { CheckedBind } from "../../net/checked_options.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
 import type { MulticastInterface } from "../../net/multicast.ts";
 import { socketError } from "../../net/socket_error.ts";
-import { formatAddress, type NetAddress } from "../../socket.ts";
+import type { NetAddress } from "../../socket.ts";
 import { Deno } from "./api.ts";
 import { chooseAddress, chooseAddressFor } from "./names.ts";
 import { bindNativeUdp } from "./native_udp.ts";
@@ -18,7 +19,7 @@ export async function bindUdp(
   const { reuseAddress, multicastTtl = 1, multicastLoopback = true } = options;
   // node:dgram on Deno sets that of IPv4 only, without an error.
   if (hostname.includes(":") && multicastTtl !== 1) {
-    const call = `Cannot bind ${formatAddress(options)}`;
+    const call = { syscall: "bind", address: endpointOf(options) } as const;
     const remedy = "Deno cannot set multicastTtl for IPv6, omit it";
     throw socketError("ENOTSUP", call, undefined, remedy);
   }

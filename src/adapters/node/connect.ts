@@ -61,14 +61,15 @@ async function open<T>(
   if (options.transport === "unix") {
     return await openAt({ path: options.path }, signal, result);
   }
-  const { hostname, port, keepAlive } = options;
+  const { hostname, port, keepAlive, keepAliveDelay } = options;
+  const probes = { keepAlive, keepAliveInitialDelay: keepAliveDelay };
   if (hosts.length < 2) {
     const [host = hostname] = hosts;
-    return await openAt({ host, port, keepAlive }, signal, result);
+    return await openAt({ host, port, ...probes }, signal, result);
   }
   const socket = await connectToFirst(hosts, {
     open: (host, signal) =>
-      openAt({ host, port, keepAlive }, signal, (socket) => socket),
+      openAt({ host, port, ...probes }, signal, (socket) => socket),
     close: (socket) => socket.destroy(),
   }, signal);
   return await result(socket);

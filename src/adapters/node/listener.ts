@@ -46,7 +46,6 @@ async function open(
   const handshakes = tls && await serverHandshakes(tls, queue);
   const server = createServer({
     ...SOCKET_OPTIONS,
-    keepAlive: options.transport === "tcp" && options.keepAlive,
     pauseOnConnect: true,
   });
   const { backlog } = options;
@@ -66,7 +65,7 @@ async function open(
   } catch (error) {
     throw path === undefined ? error : await correctFolderError(error, path);
   }
-  return new NodeListenerHandle(server, queue, handshakes, path);
+  return new NodeListenerHandle(server, options, queue, handshakes, path);
 }
 
 /** Corrects EACCES, which Node also reports for a missing folder. */
@@ -87,17 +86,20 @@ async function correctFolderError(
 class NodeListenerHandle implements ListenerHandle {
   readonly addr: Address;
   readonly #server: Server;
+  readonly #options: CheckedListen;
   readonly #queue: AcceptQueue;
   readonly #handshakes: ServerHandshakes | undefined;
 
   /** @param path The path of a Unix socket as the caller gave it. */
   constructor(
     server: Server,
+    options: CheckedListen,
     queue: AcceptQueue,
     handshakes: ServerHandshakes | undefined,
     path: string | undefined,
   ) {
     this.#server = server;
+    this.#options = options;
     this.#queue = queue;
     this.#handshakes = handshakes;
     if (path === undefined) {
@@ -120,6 +122,11 @@ class NodeListenerHandle implements ListenerHandle {
     // It has been reset already.
     if (!isUnix && socket.remoteAddress === undefined) {
       return void socket.destroy();
+    }
+    const options = this.#options;
+    // Deno ignores the option of a server.
+    if (options.transport === "tcp" && options.keepAlive) {
+      socket.setKeepAlive(true, options.keepAliveDelay);
     }
     const endpoints = isUnix
       ? { local: addr, remote: UNNAMED_UNIX_ADDRESS }

@@ -1,7 +1,7 @@
 import type { Adapter } from "../../net/adapter.ts";
+import { endpointOf } from "../../net/address.ts";
 import { socketError } from "../../net/socket_error.ts";
-import { formatAddress, type UnixAddress } from "../../socket.ts";
-import type { NetAddress } from "../../socket.ts";
+import type { Address } from "../../socket.ts";
 import { addressesOf, addressOf } from "./names.ts";
 
 /** The oldest version that keeps the promises of the interface. */
@@ -20,7 +20,7 @@ export const node: Adapter = {
   isCurrent: process?.versions?.node !== undefined,
 
   async listen(options, queue) {
-    checkVersion("listen on", options);
+    checkVersion("listen", options);
     const { listen } = await import("./listener.ts");
     if (options.transport === "unix") return await listen(options, queue);
     const hostname = await addressOf(options.hostname);
@@ -28,7 +28,7 @@ export const node: Adapter = {
   },
 
   async connect(options) {
-    checkVersion("connect to", options);
+    checkVersion("connect", options);
     const { connect } = await import("./connect.ts");
     if (options.transport === "unix") return await connect(options);
     return await connect(options, await addressesOf(options.hostname));
@@ -48,14 +48,14 @@ export const node: Adapter = {
 };
 
 function checkVersion(
-  call: string,
-  address: Pick<NetAddress, "transport" | "hostname" | "port"> | UnixAddress,
+  syscall: "listen" | "connect" | "bind",
+  options: Address,
 ): void {
   const version = process?.versions.node ?? "";
   if (Number.parseInt(version) >= OLDEST_VERSION) return;
   throw socketError(
     "ENOTSUP",
-    `Cannot ${call} ${formatAddress(address)}`,
+    { syscall, address: endpointOf(options) },
     undefined,
     `needs Node.js ${OLDEST_VERSION} or later, this is ${version}`,
   );

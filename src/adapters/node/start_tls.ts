@@ -23,9 +23,8 @@ export async function startTls(
     if (server !== undefined) {
       return await accept(stream, request, server, flow);
     }
-    const hostname = client?.serverName ?? "";
-    const wait = { transport: "tcp", hostname, port: 0, signal } as const;
-    const handshake = await clientHandshake(wait, { ...client }, hasRoots);
+    const where = { hostname: client?.serverName ?? "", signal };
+    const handshake = await clientHandshake(where, { ...client }, hasRoots);
     return await handshake(stream, request, flow);
   } catch (error) {
     // A certificate of no use, which only the handshake closes it for.
@@ -42,7 +41,10 @@ async function accept(
   flow?: Flow,
 ): Promise<SocketConnection> {
   const queue = new AcceptQueue(1);
-  queue.reject = (_, toError) => void queue.close(toError(request.call));
+  queue.reject = (_, toError) => {
+    const error = toError(request.call);
+    queue.close(() => error);
+  };
   const handshakes = await serverHandshakes(options, queue);
   handshakes.start(stream, request, flow);
   try {

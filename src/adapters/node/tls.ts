@@ -238,7 +238,7 @@ export type ClientHandshake = (
  * @param hasRoots Whether the public roots can be added to `caCerts`.
  */
 export async function clientHandshake(
-  { hostname, signal }: CheckedTcpConnect,
+  { hostname, signal }: Pick<CheckedTcpConnect, "hostname" | "signal">,
   options: TlsConnectOptions,
   hasRoots = true,
 ): Promise<ClientHandshake> {

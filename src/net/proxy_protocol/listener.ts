@@ -8,7 +8,11 @@ import {
   type SocketConnection,
 } from "../socket_connection.ts";
 import type { SocketListener } from "../socket_listener.ts";
-import { socketError, toSocketError } from "../socket_error.ts";
+import {
+  type FailedCall,
+  socketError,
+  toSocketError,
+} from "../socket_error.ts";
 import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
 
 /**
@@ -64,7 +68,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     } catch (error) {
       // The listener is closed, and this queue was closed before. Another error
       // goes to the callers of `accept`.
-      if (error instanceof Error) this.#queue.close(error);
+      if (error instanceof Error) this.#queue.close(() => error);
     }
     this.#isAccepting = false;
   }
@@ -75,7 +79,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     if (this.#queue.isClosed || !this.#isTrusted(peer)) {
       connection.close();
       const reason = "it is none of the trusted proxies";
-      const toError = (call: string) =>
+      const toError = (call: FailedCall) =>
         socketError("EACCES", call, undefined, reason);
       return this.#queue.reject(peer, toError);
     }
@@ -91,7 +95,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     }
     if (reason !== undefined) {
       const text = `no PROXY header, ${reason}`;
-      const toError = (call: string) =>
+      const toError = (call: FailedCall) =>
         socketError("EPROTO", call, cause, text);
       this.#pending.fail(connection, toError);
       connection.close();
@@ -109,7 +113,7 @@ export class ProxyListenerHandle implements ListenerHandle {
       this.#queue.add(await connection.startTls(options));
     } catch (error) {
       // The handshake failed, and closed the connection.
-      const toError = (call: string) => toSocketError(error, call);
+      const toError = (call: FailedCall) => toSocketError(error, call);
       this.#queue.reject(connection.remoteAddr, toError);
     }
   }
