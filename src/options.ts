@@ -327,6 +327,16 @@ export interface TcpConnectOptions {
   /** The port, 1 to 65535. */
   port: number;
   /**
+   * The IP address of this machine to connect from, of the same version as the
+   * server's. By default the system chooses.
+   */
+  localAddress?: string | undefined;
+  /**
+   * The port to connect from, 1 to 65535; it may be `EADDRINUSE`, also for a
+   * while after a close. By default the system chooses.
+   */
+  localPort?: number | undefined;
+  /**
    * Probes the idle peer, to notice that it has vanished: `true` at the system's
    * interval, mostly after two hours.
    *

@@ -38,6 +38,8 @@ export const TCP_CONNECT: Keys<TcpConnectOptions> = {
   transport: true,
   hostname: true,
   port: true,
+  localAddress: true,
+  localPort: true,
   keepAlive: true,
   tls: true,
   timeout: true,

@@ -3,6 +3,7 @@ import type {
   ConnectOptions,
   ListenOptions,
   SendData,
+  TcpConnectOptions,
   TcpListenOptions,
   UnixConnectOptions,
   UnixListenOptions,
@@ -12,6 +13,7 @@ import type {
   CheckedConnect,
   CheckedListen,
 } from "./checked_options.ts";
+import { parseIp } from "../ip.ts";
 import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
@@ -94,6 +96,7 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
   checkWait(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
+  checkLocal(options);
   const keepAlive = checkKeepAlive(options.keepAlive);
   const tls = checkTlsConnect(options.tls);
   return { ...options, ...keepAlive, transport: "tcp", hostname, tls };
@@ -216,6 +219,16 @@ export function checkBooleans<Name extends string>(
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError("Invalid signal: expected an AbortSignal");
+  }
+}
+
+function checkLocal({ localAddress, localPort }: TcpConnectOptions): void {
+  if (localPort !== undefined) checkInteger("localPort", localPort, 1, 65535);
+  if (localAddress === undefined) return;
+  if (typeof localAddress !== "string" || parseIp(localAddress) === undefined) {
+    throw new TypeError(
+      `Invalid localAddress "${localAddress}": expected an IP address`,
+    );
   }
 }
 
