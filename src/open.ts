@@ -13,6 +13,7 @@ import {
 } from "./net/checked_options.ts";
 import { DatagramQueue } from "./net/datagram_queue.ts";
 import { UdpSocket } from "./net/datagram_socket.ts";
+import { encodeProxyHeader } from "./net/proxy_protocol/encode.ts";
 import { ProxyListenerHandle } from "./net/proxy_protocol/listener.ts";
 import { checkProxyProtocol } from "./net/proxy_protocol/trusted_proxies.ts";
 import {
@@ -191,13 +192,18 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
 
     async connect(options) {
       const checked = checkConnect(options);
-      checked.signal?.throwIfAborted();
       const call = startCall("connect", checked);
+      const header = checkProxyHeader(checked, call);
+      checked.signal?.throwIfAborted();
       return await withDeadline(checked, call, (signal) => {
         const opening = attempt(
           adapter,
           call,
-          (runtime) => runtime.connect({ ...checked, signal }),
+          async (runtime) => {
+            const connection = await runtime.connect({ ...checked, signal });
+            if (header !== undefined) await sendFirst(connection, header);
+            return connection;
+          },
           fallbackCode(checked),
         );
         return signal ? closeIfAborted(opening, signal) : opening;
@@ -221,6 +227,32 @@ function startCall(
   options: Address,
 ): FailedCall {
   return { syscall, address: endpointOf(options), caller: new Error() };
+}
+
+/** Returns the PROXY header to send first, if the options have one. */
+function checkProxyHeader(
+  options: CheckedConnect,
+  call: FailedCall,
+): Uint8Array | undefined {
+  if (options.transport === "unix" || options.proxyHeader === undefined) {
+    return undefined;
+  }
+  const header = encodeProxyHeader(options.proxyHeader);
+  if (!isSecure(options)) return header;
+  const remedy = "proxyHeader goes before TLS, connect without tls and upgrade";
+  throw socketError("ENOTSUP", call, undefined, remedy);
+}
+
+async function sendFirst(
+  connection: Connection,
+  header: Uint8Array,
+): Promise<void> {
+  try {
+    await connection.send(header);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
 }
 
 async function attempt<T>(

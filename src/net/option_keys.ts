@@ -4,6 +4,7 @@ import type {
   FrameOptions,
   KeepAliveOptions,
   PipeOptions,
+  ProxyHeaderOptions,
   ProxyProtocolOptions,
   TcpConnectOptions,
   TcpListenOptions,
@@ -40,6 +41,7 @@ export const TCP_CONNECT: Keys<TcpConnectOptions> = {
   port: true,
   localAddress: true,
   localPort: true,
+  proxyHeader: true,
   keepAlive: true,
   tls: true,
   timeout: true,
@@ -81,6 +83,12 @@ export const TLS_CONNECT: Keys<TlsConnectOptions> = {
 
 export const PROXY_PROTOCOL: Keys<ProxyProtocolOptions> = {
   trustedProxies: true,
+};
+
+export const PROXY_HEADER: Keys<ProxyHeaderOptions> = {
+  version: true,
+  source: true,
+  destination: true,
 };
 
 export const KEEP_ALIVE: Keys<KeepAliveOptions> = { initialDelay: true };

@@ -25,7 +25,8 @@ const NAME = new TextEncoder().encode("PROXY ");
 /** The longest first version, its CRLF included. */
 const LONGEST_LINE = 107;
 
-const SIGNATURE = Uint8Array.from(
+/** The start of the second version. */
+export const SIGNATURE: Uint8Array = Uint8Array.from(
   [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
 );
 /** The length of the second version up to its addresses. */
