@@ -176,17 +176,17 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
   return {
     async listen(options) {
       const checked = checkListen(options);
-      const isTrusted = checkProxyProtocol(checked);
+      const policy = checkProxyProtocol(checked);
       const call = startCall("listen", checked);
       const listener = await attempt(adapter, call, async (runtime) => {
         const queue = new AcceptQueue(checked.backlog);
         const handle = await runtime.listen(checked, queue);
         return new SocketListener(handle, queue);
       }, fallbackCode(checked));
-      if (isTrusted === undefined) return listener;
+      if (policy === undefined) return listener;
       const queue = new AcceptQueue(checked.backlog);
       reportRejects(listener, (peer, error) => queue.onReject?.(peer, error));
-      const handle = new ProxyListenerHandle(listener, queue, isTrusted);
+      const handle = new ProxyListenerHandle(listener, queue, policy);
       return new SocketListener(handle, queue);
     },
 

@@ -149,6 +149,14 @@ export interface ProxyProtocolOptions {
    * that sends no valid header.
    */
   trustedProxies: string[];
+  /**
+   * Accepts connections without a header, too, with their own address: of these
+   * peers alone, which send one first or nothing within 100 ms. So a client or a
+   * health check may come directly, and a server that speaks first waits.
+   *
+   * @default false
+   */
+  optional?: boolean | undefined;
 }
 
 /**

@@ -83,6 +83,7 @@ export const TLS_CONNECT: Keys<TlsConnectOptions> = {
 
 export const PROXY_PROTOCOL: Keys<ProxyProtocolOptions> = {
   trustedProxies: true,
+  optional: true,
 };
 
 export const PROXY_HEADER: Keys<ProxyHeaderOptions> = {

@@ -44,6 +44,11 @@ const UNIX_LENGTH = 108;
 /** The vector with a checksum of the header, and its length. */
 const CRC32C = { type: 0x03, length: 4 };
 
+/** Whether the bytes may start a header, of which there may be more to come. */
+export function mayStartHeader(bytes: Uint8Array): boolean {
+  return startsWith(bytes, SIGNATURE) || startsWith(bytes, NAME);
+}
+
 /** Reads a header of either version from the start of the bytes. */
 export function parseProxyHeader(bytes: Uint8Array): Parsed {
   if (startsWith(bytes, SIGNATURE)) return parseBlock(bytes);

@@ -4,15 +4,21 @@ import { endpointOf } from "../address.ts";
 import { type CheckedListen, isSecure } from "../checked_options.ts";
 import { PROXY_PROTOCOL } from "../option_keys.ts";
 import { ownOptions } from "../own_options.ts";
+import { checkBooleans } from "../validate.ts";
 import { socketError } from "../socket_error.ts";
 
-/**
- * Checks `proxyProtocol`. Returns which peers may send a header, or nothing
- * without the option.
- */
+/** Checked `proxyProtocol`. */
+export interface ProxyPolicy {
+  /** Whether a peer may send a header. */
+  isTrusted(peer: Address): boolean;
+  /** Whether it may also send none. */
+  isOptional: boolean;
+}
+
+/** Checks `proxyProtocol`; returns nothing without the option. */
 export function checkProxyProtocol(
   options: CheckedListen,
-): ((peer: Address) => boolean) | undefined {
+): ProxyPolicy | undefined {
   const { proxyProtocol } = options;
   if (proxyProtocol === undefined) return undefined;
   if (options.transport === "unix") {
@@ -22,9 +28,15 @@ export function checkProxyProtocol(
           "connect to a Unix socket",
       );
     }
-    return proxyProtocol ? () => true : undefined;
+    return proxyProtocol
+      ? { isTrusted: () => true, isOptional: false }
+      : undefined;
   }
   const trusted = parseNetworks(proxyProtocol);
+  const { optional } = typeof proxyProtocol === "object"
+    ? ownOptions("proxyProtocol", proxyProtocol, PROXY_PROTOCOL)
+    : {};
+  checkBooleans({ optional }, ["optional"]);
   if (isSecure(options)) {
     throw socketError(
       "ENOTSUP",
@@ -34,9 +46,12 @@ export function checkProxyProtocol(
         "end TLS at the load balancer",
     );
   }
-  return (peer) =>
-    peer.transport !== "unix" &&
-    trusted.some((contains) => contains(peer.hostname));
+  return {
+    isTrusted: (peer) =>
+      peer.transport !== "unix" &&
+      trusted.some((contains) => contains(peer.hostname)),
+    isOptional: optional === true,
+  };
 }
 
 function parseNetworks(
