@@ -91,6 +91,7 @@ export {
   type ListenOptions,
   type NetAddress,
   type PipeOptions,
+  type ProxyHeaderOptions,
   type ProxyProtocolOptions,
   type SendData,
   type StartTlsOptions,

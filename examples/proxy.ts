@@ -12,6 +12,8 @@ await run(async () => {
       ...serverFlags("8000"),
       "to-hostname": { type: "string", default: "127.0.0.1" },
       "to-port": { type: "string", default: "65432" },
+      // Passes the client's address on, by a PROXY header.
+      "send-proxy": { type: "boolean", default: false },
     },
   });
   const to = {
@@ -25,7 +27,12 @@ await run(async () => {
   const onError = (error: unknown) =>
     log(error instanceof Error ? error.message : error);
   const server = await serve({ ...options, onError }, async (client) => {
-    await using target = await connect(to);
+    const { remoteAddr: source, localAddr: destination } = client;
+    const isTcp = source.transport === "tcp" && destination.transport === "tcp";
+    const header = values["send-proxy"] && isTcp
+      ? { proxyHeader: { version: 2, source, destination } as const }
+      : {};
+    await using target = await connect({ ...to, ...header });
     try {
       await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
     } catch (error) {

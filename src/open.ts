@@ -13,6 +13,7 @@ import {
 } from "./net/checked_options.ts";
 import { DatagramQueue } from "./net/datagram_queue.ts";
 import { UdpSocket } from "./net/datagram_socket.ts";
+import { encodeProxyHeader } from "./net/proxy_protocol/encode.ts";
 import { ProxyListenerHandle } from "./net/proxy_protocol/listener.ts";
 import { checkProxyProtocol } from "./net/proxy_protocol/trusted_proxies.ts";
 import { setHostname, type SocketConnection } from "./net/socket_connection.ts";
@@ -188,35 +189,38 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
   return {
     async listen(options) {
       const checked = checkListen(options);
-      const isTrusted = checkProxyProtocol(checked);
+      const policy = checkProxyProtocol(checked);
       const call = startCall("listen", checked);
       const tls = checked.transport === "tcp" ? checked.tls : undefined;
       const listener = await attempt(adapter, call, async (runtime) => {
         const queue = new AcceptQueue(checked.backlog);
         // A PROXY header comes before the handshake.
-        if (isTrusted && tls) await runtime.checkCertificates(tls);
-        const plain = isTrusted && tls
-          ? { ...checked, tls: undefined }
-          : checked;
+        if (policy && tls) await runtime.checkCertificates(tls);
+        const plain = policy && tls ? { ...checked, tls: undefined } : checked;
         const handle = await runtime.listen(plain, queue);
         return new SocketListener(handle, queue);
       }, fallbackCode(checked));
-      if (isTrusted === undefined) return listener;
+      if (policy === undefined) return listener;
       const queue = new AcceptQueue(checked.backlog);
       reportRejects(listener, (peer, error) => queue.onReject?.(peer, error));
-      const handle = new ProxyListenerHandle(listener, queue, isTrusted, tls);
+      const handle = new ProxyListenerHandle(listener, queue, policy, tls);
       return new SocketListener(handle, queue);
     },
 
     async connect(options) {
       const checked = checkConnect(options);
-      checked.signal?.throwIfAborted();
       const call = startCall("connect", checked);
+      const header = checkProxyHeader(checked, call);
+      checked.signal?.throwIfAborted();
       return await withDeadline(checked, call, (signal) => {
         const opening = attempt(
           adapter,
           call,
-          (runtime) => connectTo(runtime, { ...checked, signal }),
+          async (runtime) => {
+            const connection = await connectTo(runtime, { ...checked, signal });
+            if (header !== undefined) await sendFirst(connection, header);
+            return connection;
+          },
           fallbackCode(checked),
         );
         return signal ? closeIfAborted(opening, signal) : opening;
@@ -240,6 +244,33 @@ function startCall(
   options: Address,
 ): FailedCall {
   return { syscall, address: endpointOf(options), caller: new Error() };
+}
+
+/** Returns the PROXY header to send first, if the options have one. */
+function checkProxyHeader(
+  options: CheckedConnect,
+  call: FailedCall,
+): Uint8Array | undefined {
+  if (options.transport === "unix" || options.proxyHeader === undefined) {
+    return undefined;
+  }
+  const header = encodeProxyHeader(options.proxyHeader);
+  if (!isSecure(options)) return header;
+  const remedy =
+    "proxyHeader goes before TLS, connect without tls, then startTls";
+  throw socketError("ENOTSUP", call, undefined, remedy);
+}
+
+async function sendFirst(
+  connection: Connection,
+  header: Uint8Array,
+): Promise<void> {
+  try {
+    await connection.send(header);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
 }
 
 async function attempt<T>(

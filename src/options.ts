@@ -1,3 +1,5 @@
+import type { NetAddress } from "./address.ts";
+
 /**
  * Options of a TLS listener. Certificates and keys are text; reading the files
  * is up to the caller. Text that is not PEM is a `TypeError`; unusable PEM, such
@@ -155,6 +157,44 @@ export interface ProxyProtocolOptions {
    * that sends no valid header.
    */
   trustedProxies: string[];
+  /**
+   * Accepts connections without a header, too, with their own address: of these
+   * peers alone, which send one first or nothing within 100 ms. So a client or a
+   * health check may come directly, and a server that speaks first waits.
+   *
+   * @default false
+   */
+  optional?: boolean | undefined;
+}
+
+/**
+ * The header of the PROXY protocol that `connect` sends.
+ *
+ * @example A proxy that passes its client's address on
+ * ```ts
+ * import { connect, serve, serveEcho } from "@parley/echo";
+ *
+ * const proxyProtocol = { trustedProxies: ["127.0.0.1"] };
+ * await using echo = await serveEcho({ port: 0, proxyProtocol });
+ * await using proxy = await serve({ port: 0 }, async (client) => {
+ *   const { remoteAddr: source, localAddr: destination } = client;
+ *   if (source.transport !== "tcp" || destination.transport !== "tcp") return;
+ *   await using target = await connect({
+ *     port: echo.addr.port,
+ *     proxyHeader: { version: 2, source, destination },
+ *   });
+ *   await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
+ * });
+ * console.log(proxy.addr.port);
+ * ```
+ */
+export interface ProxyHeaderOptions {
+  /** The version of the protocol: 1 is a line of text, 2 is binary. */
+  version: 1 | 2;
+  /** The address of the client. */
+  source: NetAddress;
+  /** The address that the client connected to, of the same IP version. */
+  destination: NetAddress;
 }
 
 /**
@@ -350,6 +390,22 @@ export interface TcpConnectOptions {
   hostname?: string | undefined;
   /** The port, 1 to 65535. */
   port: number;
+  /**
+   * The IP address of this machine to connect from, of the same version as the
+   * server's. By default the system chooses.
+   */
+  localAddress?: string | undefined;
+  /**
+   * The port to connect from, 1 to 65535; it may be `EADDRINUSE`, also for a
+   * while after a close. By default the system chooses.
+   */
+  localPort?: number | undefined;
+  /**
+   * Sends a header of the PROXY protocol first, for a server that expects one:
+   * so it learns the address of a client that the connection is for. `ENOTSUP`
+   * together with `tls`.
+   */
+  proxyHeader?: ProxyHeaderOptions | undefined;
   /**
    * Probes the idle peer, to notice that it has vanished: `true` at the system's
    * interval, mostly after two hours.

@@ -45,6 +45,11 @@ export type CheckedListen = CheckedTcpListen | CheckedUnixListen;
 /** Checked and complete options of `connect`. */
 export type CheckedConnect = CheckedTcpConnect | UnixConnectOptions;
 
+/** Whether these options choose where a connection comes from. */
+export function hasLocal(options: CheckedTcpConnect): boolean {
+  return options.localAddress !== undefined || options.localPort !== undefined;
+}
+
 /** Whether these options ask for TLS. */
 export function isSecure(options: CheckedListen | CheckedConnect): boolean {
   return options.transport === "tcp" && options.tls !== undefined;

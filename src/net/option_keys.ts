@@ -4,6 +4,7 @@ import type {
   FrameOptions,
   KeepAliveOptions,
   PipeOptions,
+  ProxyHeaderOptions,
   ProxyProtocolOptions,
   TcpConnectOptions,
   TcpListenOptions,
@@ -38,6 +39,9 @@ export const TCP_CONNECT: Keys<TcpConnectOptions> = {
   transport: true,
   hostname: true,
   port: true,
+  localAddress: true,
+  localPort: true,
+  proxyHeader: true,
   keepAlive: true,
   tls: true,
   timeout: true,
@@ -79,6 +83,13 @@ export const TLS_CONNECT: Keys<TlsConnectOptions> = {
 
 export const PROXY_PROTOCOL: Keys<ProxyProtocolOptions> = {
   trustedProxies: true,
+  optional: true,
+};
+
+export const PROXY_HEADER: Keys<ProxyHeaderOptions> = {
+  version: true,
+  source: true,
+  destination: true,
 };
 
 export const KEEP_ALIVE: Keys<KeepAliveOptions> = { initialDelay: true };

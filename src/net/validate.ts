@@ -2,6 +2,7 @@ import type {
   BindOptions,
   ConnectOptions,
   ListenOptions,
+  TcpConnectOptions,
   TcpListenOptions,
   UnixConnectOptions,
   UnixListenOptions,
@@ -11,6 +12,7 @@ import type {
   CheckedConnect,
   CheckedListen,
 } from "./checked_options.ts";
+import { parseIp } from "../ip.ts";
 import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
@@ -98,6 +100,7 @@ export function checkConnect(given: ConnectOptions): CheckedConnect {
   checkWait(options);
   const hostname = checkHostname(options.hostname);
   checkInteger("port", options.port, 1, 65535);
+  checkLocal(options);
   const keepAlive = checkKeepAlive(options.keepAlive);
   const tls = checkTlsConnect(options.tls);
   return { ...options, ...keepAlive, transport: "tcp", hostname, tls };
@@ -128,6 +131,16 @@ export function ownBind<Options extends BindOptions>(
     keys,
     (key) => onlyTcp(key, TCP_LISTEN) ?? onlyUnix(key, UNIX_LISTEN),
   );
+}
+
+function checkLocal({ localAddress, localPort }: TcpConnectOptions): void {
+  if (localPort !== undefined) checkInteger("localPort", localPort, 1, 65535);
+  if (localAddress === undefined) return;
+  if (typeof localAddress !== "string" || parseIp(localAddress) === undefined) {
+    throw new TypeError(
+      `Invalid localAddress "${localAddress}": expected an IP address`,
+    );
+  }
 }
 
 function checkKeepAlive(

@@ -7,7 +7,13 @@ import {
   type ConnectOptions,
   listen,
 } from "../../mod.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertRejectsWith,
+} from "../support/assert.ts";
+import { noSecondHost } from "../support/platform.ts";
 import { portOf } from "../support/transports.ts";
 
 it("TCP_NODELAY is on: small writes do not wait for each other", {
@@ -61,6 +67,46 @@ it("keepAlive takes the delay of the first probe", { skip }, async () => {
   }
   await client.send("hello");
   assertEquals((await server.recv())?.length, 5);
+});
+
+it("connect comes from localAddress and localPort", {
+  skip: noSecondHost(),
+}, async () => {
+  await using listener = await listen({ port: 0 });
+  const { port } = listener.addr;
+  const localAddress = "127.0.0.2";
+  await using first = await connect({ port, localAddress });
+  await using second = await listener.accept();
+  assertEquals(first.localAddr, second.remoteAddr);
+  assertEquals(first.localAddr.hostname, localAddress);
+  // One that is free now.
+  const free = await listen({ port: 0, hostname: localAddress });
+  const { port: localPort } = free.addr;
+  await free.close();
+  await using third = await connect({ port, localAddress, localPort });
+  await using fourth = await listener.accept();
+  assertEquals<unknown>(fourth.remoteAddr, free.addr);
+  await third.send("hello");
+  assertEquals((await fourth.recv())?.length, 5);
+});
+
+it("a local address that is not this machine's is EADDRNOTAVAIL", async () => {
+  await using listener = await listen({ port: 0 });
+  const { port } = listener.addr;
+  await assertRejectsWith("EADDRNOTAVAIL", () => {
+    return connect({ port, localAddress: "192.0.2.1" });
+  });
+  await assertRejectsWith("EADDRINUSE", () => {
+    return connect({ port, localPort: port });
+  });
+  await assertRejectsWith("EAFNOSUPPORT", () => {
+    return connect({ port, localAddress: "::1" });
+  });
+  await assertRejects(
+    () => connect({ port, localAddress: "localhost" }),
+    TypeError,
+  );
+  await assertRejects(() => connect({ port, localPort: 0 }), RangeError);
 });
 
 it("keepAlive is checked", async () => {

@@ -2,6 +2,7 @@ import { rejectOnAbort } from "../../net/abort.ts";
 import {
   type CheckedConnect,
   type CheckedTcpConnect,
+  hasLocal,
   isSecure,
 } from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
@@ -45,6 +46,11 @@ async function connectTcp(
 ): Promise<SocketConnection> {
   const { hostname, port, signal } = options;
   const addresses = isAddress(hostname) ? [hostname] : await resolve(hostname);
+  if (hasLocal(options)) {
+    // `Bun.connect` leaves these to the system.
+    const { connect } = await import("../node/connect.ts");
+    return await connect(options, addresses);
+  }
   const tls = options.tls && await clientTlsOptions(options.tls, hostname);
   const [address] = addresses;
   if (addresses.length === 1 && signal === undefined) {

@@ -3,10 +3,11 @@ import type {
   Adapter,
   ListenerHandle,
 } from "../../net/adapter.ts";
-import type {
-  CheckedConnect,
-  CheckedTcpListen,
-  CheckedUnixListen,
+import {
+  type CheckedConnect,
+  type CheckedTcpListen,
+  type CheckedUnixListen,
+  hasLocal,
 } from "../../net/checked_options.ts";
 import { endpointOf, unixAddress } from "../../net/address.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
@@ -64,8 +65,8 @@ async function connectSocket(
   options: CheckedConnect,
 ): Promise<SocketConnection> {
   const isUnix = options.transport === "unix";
-  if (!isUnix && options.keepAliveDelay > 0) {
-    // Deno's own sockets leave the time to the system.
+  if (!isUnix && (options.keepAliveDelay > 0 || hasLocal(options))) {
+    // Deno's own sockets leave these to the system.
     const { connect } = await import("../node/connect.ts");
     return await connect(options, await resolve(options.hostname));
   }

@@ -9,7 +9,9 @@ import type {
 } from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import { connectToFirst } from "../../net/happy_eyeballs.ts";
+import { familyOf } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
+import { withErrorCode } from "../../net/socket_error.ts";
 import type { TlsConnectOptions } from "../../socket.ts";
 import { toConnection } from "./connection.ts";
 import { endpointsOf, settled, SOCKET_OPTIONS } from "./socket.ts";
@@ -62,17 +64,41 @@ async function open<T>(
     return await openAt({ path: options.path }, signal, result);
   }
   const { hostname, port, keepAlive, keepAliveDelay } = options;
-  const probes = { keepAlive, keepAliveInitialDelay: keepAliveDelay };
+  const { localAddress, localPort } = options;
+  if (localAddress !== undefined) hosts = inFamilyOf(localAddress, hosts);
+  const more = {
+    keepAlive,
+    keepAliveInitialDelay: keepAliveDelay,
+    localAddress,
+    localPort,
+  };
   if (hosts.length < 2) {
     const [host = hostname] = hosts;
-    return await openAt({ host, port, ...probes }, signal, result);
+    return await openAt({ host, port, ...more }, signal, result);
   }
   const socket = await connectToFirst(hosts, {
     open: (host, signal) =>
-      openAt({ host, port, ...probes }, signal, (socket) => socket),
+      openAt({ host, port, ...more }, signal, (socket) => socket),
     close: (socket) => socket.destroy(),
   }, signal);
   return await result(socket);
+}
+
+/** Bun would connect to another family from any address. */
+function inFamilyOf(local: string, hosts: readonly string[]): string[] {
+  const family = familyOf(local);
+  const own = hosts.filter((host) => familyOf(host) === family);
+  if (own.length > 0) return own;
+  const reason = new Error(`No IPv${family} address to connect to`);
+  throw withErrorCode(reason, "EAFNOSUPPORT");
+}
+
+/** Corrects EINVAL, by which Deno reports an address of another machine. */
+function correctBindError(error: unknown): unknown {
+  const { syscall, code } = Object(error);
+  return syscall === "bind" && code === "EINVAL" && error instanceof Error
+    ? withErrorCode(error, "EADDRNOTAVAIL")
+    : error;
 }
 
 function openAt<T>(
@@ -83,5 +109,8 @@ function openAt<T>(
   // Node looks for a `path` and a `port`, also in a polluted prototype.
   const plain = { __proto__: null, ...SOCKET_OPTIONS, ...where };
   const socket = connectSocket(plain).pause();
-  return settled(socket, "connect", signal, () => result(socket));
+  return settled(socket, "connect", signal, () => result(socket))
+    .catch((error) => {
+      throw correctBindError(error);
+    });
 }

@@ -25,7 +25,8 @@ const NAME = new TextEncoder().encode("PROXY ");
 /** The longest first version, its CRLF included. */
 const LONGEST_LINE = 107;
 
-const SIGNATURE = Uint8Array.from(
+/** The start of the second version. */
+export const SIGNATURE: Uint8Array = Uint8Array.from(
   [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
 );
 /** The length of the second version up to its addresses. */
@@ -42,6 +43,11 @@ const UNIX_LENGTH = 108;
 
 /** The vector with a checksum of the header, and its length. */
 const CRC32C = { type: 0x03, length: 4 };
+
+/** Whether the bytes may start a header, of which there may be more to come. */
+export function mayStartHeader(bytes: Uint8Array): boolean {
+  return startsWith(bytes, SIGNATURE) || startsWith(bytes, NAME);
+}
 
 /** Reads a header of either version from the start of the bytes. */
 export function parseProxyHeader(bytes: Uint8Array): Parsed {

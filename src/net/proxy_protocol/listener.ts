@@ -13,7 +13,11 @@ import {
   socketError,
   toSocketError,
 } from "../socket_error.ts";
-import { LONGEST_HEADER, parseProxyHeader } from "./header.ts";
+import { LONGEST_HEADER, mayStartHeader, parseProxyHeader } from "./header.ts";
+import type { ProxyPolicy } from "./trusted_proxies.ts";
+
+/** Milliseconds to wait for a header that need not come. */
+const OPTIONAL_TIME = 100;
 
 /**
  * A listener behind proxies: it reads the PROXY header of each connection, and
@@ -24,7 +28,7 @@ export class ProxyListenerHandle implements ListenerHandle {
   readonly addr: Address;
   readonly #inner: SocketListener;
   readonly #queue: AcceptQueue;
-  readonly #isTrusted: (peer: Address) => boolean;
+  readonly #policy: ProxyPolicy;
   /** Connections with an incomplete header. */
   readonly #pending: PendingHandshakes<SocketConnection>;
   readonly #tls: TlsListenOptions | undefined;
@@ -35,13 +39,13 @@ export class ProxyListenerHandle implements ListenerHandle {
   constructor(
     inner: SocketListener,
     queue: AcceptQueue,
-    isTrusted: (peer: Address) => boolean,
+    policy: ProxyPolicy,
     tls?: TlsListenOptions,
   ) {
     this.addr = inner.addr;
     this.#inner = inner;
     this.#queue = queue;
-    this.#isTrusted = isTrusted;
+    this.#policy = policy;
     this.#tls = tls;
     this.#pending = new PendingHandshakes(
       queue,
@@ -76,7 +80,7 @@ export class ProxyListenerHandle implements ListenerHandle {
   /** Reads a header beside the accept loop, which no silent proxy may delay. */
   async #readHeader(connection: SocketConnection): Promise<void> {
     const peer = connection.remoteAddr;
-    if (this.#queue.isClosed || !this.#isTrusted(peer)) {
+    if (this.#queue.isClosed || !this.#policy.isTrusted(peer)) {
       connection.close();
       const reason = "it is none of the trusted proxies";
       const toError = (call: FailedCall) =>
@@ -87,7 +91,7 @@ export class ProxyListenerHandle implements ListenerHandle {
     let reason: string | undefined;
     let cause: unknown;
     try {
-      reason = await readHeader(connection);
+      reason = await readHeader(connection, this.#policy.isOptional);
     } catch (error) {
       // The peer is gone, or we have closed the connection as late.
       reason = "the peer is gone";
@@ -119,14 +123,41 @@ export class ProxyListenerHandle implements ListenerHandle {
   }
 }
 
+/** Returns what comes in time; null if nothing does, or the peer ends. */
+async function recvWithin(
+  connection: SocketConnection,
+  milliseconds: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), milliseconds);
+  const { signal } = deadline;
+  try {
+    return await connection.recv(LONGEST_HEADER, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Reads a header, and returns what is wrong with it. What follows it is left
  * to the next `recv`.
  */
 async function readHeader(
   connection: SocketConnection,
+  isOptional: boolean,
 ): Promise<string | undefined> {
   let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  if (isOptional) {
+    const first = await recvWithin(connection, OPTIONAL_TIME);
+    if (first === null || !mayStartHeader(first)) {
+      applyProxyHeader(connection, undefined, first ?? bytes);
+      return undefined;
+    }
+    applyProxyHeader(connection, undefined, first);
+  }
   for (;;) {
     const chunk = await connection.recv(LONGEST_HEADER);
     if (chunk === null) return "the peer ended before it";

@@ -3,14 +3,20 @@ import type { Address, ProxyProtocolOptions } from "../../socket.ts";
 import type { CheckedListen } from "../checked_options.ts";
 import { PROXY_PROTOCOL } from "../option_keys.ts";
 import { ownOptions } from "../own_options.ts";
+import { checkBooleans } from "../validate_values.ts";
 
-/**
- * Checks `proxyProtocol`. Returns which peers may send a header, or nothing
- * without the option.
- */
+/** Checked `proxyProtocol`. */
+export interface ProxyPolicy {
+  /** Whether a peer may send a header. */
+  isTrusted(peer: Address): boolean;
+  /** Whether it may also send none. */
+  isOptional: boolean;
+}
+
+/** Checks `proxyProtocol`; returns nothing without the option. */
 export function checkProxyProtocol(
   options: CheckedListen,
-): ((peer: Address) => boolean) | undefined {
+): ProxyPolicy | undefined {
   const { proxyProtocol } = options;
   if (proxyProtocol === undefined) return undefined;
   if (options.transport === "unix") {
@@ -20,12 +26,21 @@ export function checkProxyProtocol(
           "connect to a Unix socket",
       );
     }
-    return proxyProtocol ? () => true : undefined;
+    return proxyProtocol
+      ? { isTrusted: () => true, isOptional: false }
+      : undefined;
   }
   const trusted = parseNetworks(proxyProtocol);
-  return (peer) =>
-    peer.transport !== "unix" &&
-    trusted.some((contains) => contains(peer.hostname));
+  const { optional } = typeof proxyProtocol === "object"
+    ? ownOptions("proxyProtocol", proxyProtocol, PROXY_PROTOCOL)
+    : {};
+  checkBooleans({ optional }, ["optional"]);
+  return {
+    isTrusted: (peer) =>
+      peer.transport !== "unix" &&
+      trusted.some((contains) => contains(peer.hostname)),
+    isOptional: optional === true,
+  };
 }
 
 function parseNetworks(
