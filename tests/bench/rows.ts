@@ -156,7 +156,6 @@ export const ROWS: readonly Row[] = [
     name: "echo-64x16K",
     work: "`echo`, 64 × 16 KiB",
     size: 16 * KIB,
-    quick: true,
     targets: ratios(1, 1, 1),
   },
   LARGE,
