@@ -43,6 +43,7 @@ export class Delimited implements Frame {
 
   lengthIn(buffer: ReceiveBuffer): number | undefined {
     const { bytes, fallbacks } = this.#delimiter;
+    if (bytes.length === 1) return this.#lengthToByte(buffer, bytes[0]);
     const end = Math.min(buffer.length, this.#maxBytes);
     let matched = this.#matched;
     let at = this.#searched;
@@ -62,6 +63,14 @@ export class Delimited implements Frame {
     this.#matched = matched;
     this.#searched = end;
     if (buffer.length >= this.#maxBytes) return -1;
+  }
+
+  #lengthToByte(buffer: ReceiveBuffer, byte: number): number | undefined {
+    const at = buffer.indexOf(byte, this.#searched);
+    if (at !== -1 && at < this.#maxBytes) return at + 1;
+    const { length } = buffer;
+    this.#searched = length;
+    if (length >= this.#maxBytes) return -1;
   }
 }
 

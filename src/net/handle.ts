@@ -45,6 +45,11 @@ export interface Handle {
    */
   detach?(): void;
   /**
+   * Only of a handle whose chunks are of a subclass, as a Buffer: the bytes in
+   * an array that a caller may keep.
+   */
+  toPlain?(chunk: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
+  /**
    * Writes what fits now. Returns how much that was, and if it was not all
    * calls `onDrain` when there is room; or returns a promise of how much, after
    * which there is room. Throws or rejects when the peer is gone.

@@ -245,6 +245,7 @@ export class Receiving implements PipeSource {
    */
   #own(chunk: Bytes): Bytes {
     const handle = this.#handle;
+    if (handle.toPlain !== undefined) return handle.toPlain(chunk);
     if (handle.detach === undefined) return chunk;
     const { length } = chunk;
     if (length <= COPIED_BYTES || length < chunk.buffer.byteLength / 2) {

@@ -2,6 +2,7 @@ import type { SocketError } from "../errors.ts";
 import { concat } from "./bytes.ts";
 import { Fifo } from "./fifo.ts";
 import type { Handle } from "./handle.ts";
+import { SendBatch } from "./send_batch.ts";
 import { rejectCall } from "./stack.ts";
 
 /** The calls that send. */
@@ -37,6 +38,8 @@ interface AfterWrite {
 const NOTHING = new Uint8Array(0);
 /** Sends that wait are joined up to this size: beyond, a copy costs more. */
 const JOINED_BYTES = 65_536;
+/** Copied when they have to wait: a promise and a place of their own cost more. */
+const COPIED_BYTES = 1024;
 /** Shared by every call that is done at once. */
 export const DONE: Promise<void> = Promise.resolve();
 
@@ -56,6 +59,8 @@ export class SendQueue {
   /** The send that is being written, unless its promise is the write's. */
   #current: Settling | null = null;
   #sends: Fifo<QueuedSend> | null = null;
+  /** The last that waits, if it is a batch, which takes more. */
+  #batch: SendBatch | null = null;
   #finished: Promise<void> | null = null;
   #afterWrite: AfterWrite | null = null;
 
@@ -104,6 +109,7 @@ export class SendQueue {
   /** Rejects every send that waits; the connection is closed. */
   close(): void {
     this.isOpen = false;
+    this.#batch = null;
     const current = this.#current;
     if (current !== null) rejectCall(current, this.#errors.sendFailure());
     this.#rejectAll();
@@ -123,10 +129,22 @@ export class SendQueue {
   }
 
   #enqueue(data: Uint8Array | null): Promise<void> {
+    if (data !== null && data.length <= COPIED_BYTES) return this.#copy(data);
+    this.#batch = null;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const length = data?.length ?? 0;
     (this.#sends ??= new Fifo()).push({ resolve, reject, data, length });
     return promise;
+  }
+
+  #copy(data: Uint8Array): Promise<void> {
+    let batch = this.#batch;
+    if (batch === null || batch.length + data.length > JOINED_BYTES) {
+      batch = this.#batch = new SendBatch();
+      (this.#sends ??= new Fifo()).push(batch);
+    }
+    batch.add(data);
+    return batch.promise;
   }
 
   /** Starts a write; none is under way. Throws what the handle throws. */
@@ -234,6 +252,7 @@ export class SendQueue {
     const sends = this.#sends;
     const first = sends?.shift();
     if (sends === null || first === undefined) return undefined;
+    if (first === this.#batch) this.#batch = null;
     const arrays: Uint8Array[] = [];
     const parts: QueuedSend[] = [];
     let length = 0;
@@ -243,6 +262,7 @@ export class SendQueue {
       const isWhole = data !== null && data.length === next.length;
       if (!isWhole || length > JOINED_BYTES) break;
       if (next !== first) sends.shift();
+      if (next === this.#batch) this.#batch = null;
       arrays.push(data);
       parts.push(next);
       next = sends.peek();

@@ -37,8 +37,9 @@ export async function measure(
       pid: server.pid,
       connections: row.connections,
       size: row.size,
+      inFlight: row.inFlight ?? 1,
       warmup: row.warmup ?? warmup,
-      duration,
+      duration: row.duration ?? duration,
     };
     const runtime = row.mode === "stream" ? "Deno" : "Bun";
     const result = await ask([

@@ -37,7 +37,11 @@ export type Runtime = keyof typeof RUN;
 export const RUNTIMES: readonly Runtime[] = ["Bun", "Deno", "Node"];
 
 /** This package, by one of its two programs. */
-export function ours(runtime: Runtime, file = "ours_echo.ts"): Program {
+export function ours(
+  runtime: Runtime,
+  file = "ours_echo.ts",
+  ...args: string[]
+): Program {
   return {
     name: "ours",
     runtime,
@@ -45,6 +49,37 @@ export function ours(runtime: Runtime, file = "ours_echo.ts"): Program {
       ...RUN[runtime],
       `${HERE}/${file}`,
       JSON.stringify(oursWhere(transport, files)),
+      ...args,
+    ],
+  };
+}
+
+/** Another program by hand, where it is not an echo. */
+export function byHand(
+  name: string,
+  runtime: Runtime,
+  file: string,
+  ...args: string[]
+): Program {
+  const command = [
+    ...RUN[runtime],
+    `${HERE}/${file}`,
+    JSON.stringify(LOOPBACK),
+    ...args,
+  ];
+  return { name, runtime, command: () => command };
+}
+
+/** `node:tls` on Deno is the faster of its two APIs for large messages. */
+export function nodeTls(runtime: Runtime): Program {
+  if (runtime === "Bun") return raw(runtime, "tls");
+  return {
+    name: "node:tls handlers",
+    runtime,
+    command: (transport, files) => [
+      ...RUN[runtime],
+      `${HERE}/raw_node.ts`,
+      JSON.stringify(flatWhere(transport, files)),
     ],
   };
 }

@@ -1,5 +1,12 @@
 import type { Result, Task } from "./client/result.ts";
-import type { Runtime, Transport } from "./programs.ts";
+import {
+  byHand,
+  nodeTls,
+  ours,
+  type Program,
+  type Runtime,
+  type Transport,
+} from "./programs.ts";
 
 /** What is compared, and which way is better. */
 export interface Metric {
@@ -32,6 +39,19 @@ const PER_CPU_SECOND: Metric = {
   of: ({ serverCpu, messages }) => messages / serverCpu,
 };
 
+const BYTES_PER_CPU: Metric = {
+  unit: "MiB/CPU s",
+  better: "higher",
+  of: ({ bytes, serverCpu }) => bytes / serverCpu / 2 ** 20,
+};
+
+/** From the first send of a connection to its answer. */
+const FIRST_REPLY: Metric = {
+  unit: "ms",
+  better: "lower",
+  of: ({ p50 }) => p50 / 1000,
+};
+
 const MEMORY: Metric = {
   unit: "KiB",
   better: "lower",
@@ -58,9 +78,22 @@ export interface Row {
   warmup?: number;
   /** Our program, where it is not the echo server. */
   program?: string;
+  /** Its arguments. */
+  args?: readonly string[];
+  /** What it is compared with, where that is not the echo by hand. */
+  baseline?: (runtime: Runtime) => Program;
+  /** Datagrams in flight on each socket; 1 unless given. */
+  inFlight?: number;
+  /** Milliseconds of the measured window, where the plan's do not do. */
+  duration?: number;
   /** Whether `--quick` measures it. */
   quick: boolean;
   targets: Partial<Record<Runtime, Target>>;
+}
+
+function absolute(value: number): Row["targets"] {
+  const target: Target = { of: "ours", value };
+  return { Bun: target, Deno: target, Node: target };
 }
 
 const KIB = 1024;
@@ -102,7 +135,7 @@ export const LARGE: Row = {
   connections: 4,
   size: MIB,
   quick: true,
-  targets: ratios(1, 1.8, 1),
+  targets: ratios(1, 1.4, 1),
 };
 
 export const DATAGRAMS: Row = {
@@ -113,7 +146,7 @@ export const DATAGRAMS: Row = {
   transport: "udp",
   connections: 16,
   quick: true,
-  targets: ratios(1.05, 1.05, 1.05),
+  targets: ratios(0.85, 1, 1.05),
 };
 
 export const ROWS: readonly Row[] = [
@@ -123,7 +156,6 @@ export const ROWS: readonly Row[] = [
     name: "echo-64x16K",
     work: "`echo`, 64 × 16 KiB",
     size: 16 * KIB,
-    quick: true,
     targets: ratios(1, 1, 1),
   },
   LARGE,
@@ -133,7 +165,7 @@ export const ROWS: readonly Row[] = [
     work: "`recv`/`send` loop, 64 × 64 B",
     program: "ours_loop.ts",
     quick: true,
-    targets: ratios(1.08, 1.05, 1.1),
+    targets: ratios(1.05, 1.05, 1.1),
   },
   {
     ...DEFAULTS,
@@ -146,7 +178,7 @@ export const ROWS: readonly Row[] = [
     quick: true,
     targets: {
       Bun: { of: "ours", value: 2.5 },
-      Deno: { of: "ours", value: 6 },
+      Deno: { of: "ours", value: 9 },
       Node: { of: "ours", value: 6 },
     },
   },
@@ -163,6 +195,112 @@ export const ROWS: readonly Row[] = [
   },
   DATAGRAMS,
   {
+    ...DATAGRAMS,
+    name: "udp-1x1",
+    work: "UDP echo, 64 B, 1 in flight",
+    connections: 1,
+    quick: false,
+  },
+  {
+    ...DATAGRAMS,
+    name: "udp-1x32",
+    work: "UDP echo, 64 B, 32 in flight on one socket",
+    connections: 1,
+    inFlight: 32,
+  },
+  {
+    ...DEFAULTS,
+    name: "recv-1024",
+    warmup: 700,
+    work: "bulk by `recv(1024)` against `recv()`",
+    metric: BYTES_PER_CPU,
+    mode: "feed",
+    connections: 1,
+    size: KIB,
+    program: "ours_recv.ts",
+    args: ["1024"],
+    baseline: (runtime) => ({
+      ...ours(runtime, "ours_recv.ts"),
+      name: "recv()",
+    }),
+    quick: true,
+    targets: ratios(0.7, 0.7, 0.7),
+  },
+  {
+    ...DEFAULTS,
+    name: "recv-until",
+    warmup: 700,
+    work: '`recvUntil("\\n")`, lines of 64 B',
+    mode: "feed",
+    connections: 1,
+    program: "ours_lines.ts",
+    baseline: (runtime) => byHand("scanner", runtime, "raw_lines.ts", runtime),
+    quick: true,
+    targets: ratios(1.15, 1.15, 1.15),
+  },
+  {
+    ...DEFAULTS,
+    name: "sends",
+    warmup: 700,
+    work: "10,000 sends of 64 B at once, each",
+    mode: "burst",
+    connections: 1,
+    program: "ours_sends.ts",
+    args: ["10000"],
+    baseline: (runtime) =>
+      byHand("node:net writes", runtime, "raw_sends.mjs", "10000"),
+    quick: true,
+    targets: ratios(1, 0.5, 1),
+  },
+  {
+    ...DEFAULTS,
+    name: "sends-stalled",
+    work: "160,000 sends to a reader that stalls, each",
+    mode: "stall",
+    connections: 1,
+    program: "ours_sends.ts",
+    args: ["160000"],
+    baseline: (runtime) =>
+      byHand("node:net writes", runtime, "raw_sends.mjs", "160000"),
+    duration: 300,
+    targets: absolute(4),
+  },
+  {
+    ...DEFAULTS,
+    name: "tls-first",
+    warmup: 1000,
+    work: "TLS: first reply after the handshake",
+    metric: FIRST_REPLY,
+    mode: "cycles",
+    transport: "tls",
+    connections: 1,
+    quick: true,
+    targets: absolute(2),
+    baseline: nodeTls,
+  },
+  {
+    ...DEFAULTS,
+    name: "tls-handshakes",
+    work: "TLS: connect + echo + close",
+    metric: PER_CPU_SECOND,
+    mode: "cycles",
+    transport: "tls",
+    connections: 16,
+    warmup: 1000,
+    baseline: nodeTls,
+  },
+  {
+    ...DEFAULTS,
+    name: "tls-4x256K",
+    work: "`echo` over TLS, 4 × 256 KiB, throughput",
+    metric: THROUGHPUT,
+    transport: "tls",
+    connections: 4,
+    size: 256 * KIB,
+    targets: ratios(1, 1, 1),
+    baseline: nodeTls,
+  },
+  {
     ...DEFAULTS,
     name: "unix-64x64",
     work: "`echo` on a Unix socket, 64 × 64 B",
@@ -177,6 +315,7 @@ export const ROWS: readonly Row[] = [
   {
     ...DEFAULTS,
     name: "tls-64x16K",
+    baseline: nodeTls,
     work: "`echo` over TLS, 64 × 16 KiB",
     transport: "tls",
     size: 16 * KIB,

@@ -1,7 +1,8 @@
 // Measures the package against the same programs by hand on each runtime,
 // and beside what else a user might pick. Prints Markdown.
 //
-//   deno run -A tests/bench/run.ts [--quick] [--only NAME] [--svg FILE]
+//   deno run -A tests/bench/run.ts [--quick] [--only NAME] [--runtime NAME]
+//     [--svg FILE]
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { chart } from "./chart.ts";
@@ -38,22 +39,28 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string" },
+    runtime: { type: "string" },
     svg: { type: "string" },
   },
 });
-const { quick, only, svg } = values;
+const { quick, only, runtime, svg } = values;
+const runtimes = RUNTIMES.filter((name) =>
+  runtime === undefined || name.toLowerCase() === runtime.toLowerCase()
+);
 const rows = ROWS.filter((row) =>
   only === undefined ? row.quick || !quick : row.name === only
 );
-const beside = only === undefined || only === SIDE_BY_SIDE;
+const beside = only === SIDE_BY_SIDE ||
+  (only === undefined && runtime === undefined && !quick);
 if (rows.length === 0 && !beside) {
   const names = [...ROWS.map(({ name }) => name), SIDE_BY_SIDE];
   fail(`--only takes one of ${names.join(", ")}`);
 }
+if (runtimes.length === 0) fail(`--runtime takes one of ${RUNTIMES}`);
 if (svg !== undefined && !beside) fail(`--svg draws ${SIDE_BY_SIDE}`);
 
 const plan: Plan = quick
-  ? { rounds: 3, warmup: 200, duration: 250 }
+  ? { rounds: 3, warmup: 150, duration: 200 }
   : { rounds: 5, warmup: 400, duration: 1200 };
 
 console.log(`${await machine()}\n`);
@@ -65,11 +72,11 @@ Deno.exit();
 async function printComparisons(): Promise<void> {
   const lines: string[][] = [];
   for (const row of rows) {
-    for (const runtime of RUNTIMES) {
+    for (const runtime of runtimes) {
       const outcome = await outcomeOf<Comparison>(() =>
         compare(
-          ours(runtime, row.program),
-          raw(runtime, row.transport),
+          ours(runtime, row.program, ...(row.args ?? [])),
+          row.baseline?.(runtime) ?? raw(runtime, row.transport),
           row,
           plan,
         )
@@ -85,6 +92,7 @@ async function printSides(): Promise<void> {
     quick ? [SMALL] : [SMALL, LARGE],
     others,
   );
+  if (runtimes.length === 0) fail(`--runtime takes one of ${RUNTIMES}`);
   if (svg !== undefined) {
     const title = "Server CPU per message: echo, 64 connections × 64 B";
     await Deno.writeTextFile(svg, chart(streams, title));

@@ -50,7 +50,7 @@ it("sends that wait are joined, and resolve in their order", async () => {
   await handle.takeAll();
   await Promise.all([...sends, ended]);
   const written = handle.written.map((part) => part.replace(big, "…"));
-  assertEquals(written, ["a", "bcd…e", "fg", "FIN"]);
+  assertEquals(written, ["a", "bcd…", "efg", "FIN"]);
   assertEquals(resolved, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   assertEquals(conn.bytesSent, big.length + 7);
 });
@@ -65,4 +65,26 @@ it("the last of those that wait are joined, too", async () => {
   await handle.takeAll();
   await Promise.all(sends);
   assertEquals(handle.written.length, 2);
+});
+
+it("a small send that waits is taken by itself from then on", async () => {
+  const handle = new SlowHandle();
+  const conn = new SocketConnection(handle, address, address);
+  const bytes = new TextEncoder().encode("bc");
+  const sends = [conn.send("a"), conn.send(bytes), conn.send("d")];
+  structuredClone(null, { transfer: [bytes.buffer] });
+  await handle.takeAll();
+  await Promise.all(sends);
+  assertEquals(handle.written, ["a", "bcd"]);
+});
+
+it("small sends that wait reject together when the socket closes", async () => {
+  const handle = new SlowHandle();
+  const conn = new SocketConnection(handle, address, address);
+  const sends = ["a", "b", "c"].map((data) =>
+    conn.send(data).then(() => "sent", ({ code }) => code)
+  );
+  await conn.close();
+  await handle.takeAll();
+  assertEquals((await Promise.all(sends)).slice(1), ["EBADF", "EBADF"]);
 });

@@ -8,6 +8,11 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Written at a time, so that a slow send can be seen to make progress. */
 const PART_BYTES = 65_536;
+/** Up to here a callback, one turn later, costs more than it is worth. */
+const SMALL_BYTES = 8192;
+/** Never reached, so that a write does not schedule a `drain`. */
+const WRITE_MARK = 4 * PART_BYTES;
+const NOTHING = new Uint8Array(0);
 /** Milliseconds and bytes that a closed TLS socket reads on. */
 const LINGER = 1000;
 const LINGER_BYTES = 1 << 20;
@@ -39,6 +44,7 @@ export class NodeHandle implements Handle {
     this.#tcp = tcp;
     this.#flow = flow;
     flow.pause();
+    if (!isSecure) raiseWriteMark(socket);
     this.#subscribe("on");
   }
 
@@ -74,15 +80,26 @@ export class NodeHandle implements Handle {
       const part = data.length <= PART_BYTES
         ? data
         : data.subarray(taken, taken + PART_BYTES);
-      socket.write(part, this.#onWritten);
+      const isSmall = !this.#isSecure && part.length <= SMALL_BYTES;
+      if (isSmall) socket.write(part);
+      else socket.write(part, this.#onWritten);
       if (socket.errored) throw socket.errored;
       if (socket.writableLength > 0) {
         this.#pending = part.length;
+        if (isSmall) socket.write(NOTHING, this.#onWritten);
         break;
       }
       taken += part.length;
     }
     return taken;
+  }
+
+  /** A chunk with a buffer of its own is not copied. */
+  toPlain(chunk: Bytes): Bytes {
+    const { buffer, length } = chunk;
+    return buffer instanceof ArrayBuffer && buffer.byteLength === length
+      ? new Uint8Array(buffer)
+      : new Uint8Array(chunk);
   }
 
   shutdown(): Promise<void> {
@@ -148,7 +165,8 @@ export class NodeHandle implements Handle {
 
   readonly #onData = (chunk: Buffer): void => {
     if (!this.#isReading) this.#flow.pause();
-    this.events!.onData(toBytes(chunk));
+    // Only what a caller keeps is made a plain array.
+    this.events!.onData(chunk as Bytes);
   };
 
   readonly #onEnd = (): void => {
@@ -172,12 +190,15 @@ export class NodeHandle implements Handle {
   };
 }
 
-/** Returns a plain array; a chunk with a buffer of its own is not copied. */
-function toBytes(chunk: Buffer): Bytes {
-  const { buffer, length } = chunk;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === length
-    ? new Uint8Array(buffer)
-    : new Uint8Array(chunk);
+/**
+ * A server's sockets have one mark for both directions, and to read nothing
+ * ahead it is 1: every write would be a full one.
+ */
+function raiseWriteMark(socket: Socket): void {
+  const { _writableState } = socket as Socket & {
+    _writableState?: { highWaterMark: number };
+  };
+  if (_writableState !== undefined) _writableState.highWaterMark = WRITE_MARK;
 }
 
 function peerGone(code: "EPIPE" | "ECONNRESET"): NativeError {

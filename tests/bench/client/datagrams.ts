@@ -6,7 +6,7 @@ import { Tally } from "./tally.ts";
 /** After so many milliseconds without an answer a datagram counts as lost. */
 const PATIENCE = 100;
 
-/** Keeps one datagram in flight on every socket. */
+/** Keeps datagrams in flight on every socket. */
 export async function datagrams(task: Task): Promise<Result> {
   if ("unix" in task.where) throw new Error("datagrams go to a port");
   const { hostname, port } = task.where;
@@ -32,15 +32,15 @@ export async function datagrams(task: Task): Promise<Result> {
         since = performance.now();
         socket.send(message);
       }
-      send();
+      for (let i = 0; i < task.inFlight; i++) send();
       return { socket, send, late: () => performance.now() - since > PATIENCE };
     }),
   );
   const again = setInterval(() => {
     for (const { late, send } of sockets) {
       if (!late()) continue;
-      tally.lost++;
-      send();
+      tally.lost += task.inFlight;
+      for (let i = 0; i < task.inFlight; i++) send();
     }
   }, PATIENCE);
   const result = await tally.window(task);

@@ -2,13 +2,23 @@ import type { BunAddress } from "../bun.ts";
 
 /** What the client is asked to do; the runner passes it as JSON. */
 export interface Task {
-  mode: "echo" | "stream" | "cycles" | "idle" | "datagrams";
+  mode:
+    | "echo"
+    | "stream"
+    | "cycles"
+    | "idle"
+    | "datagrams"
+    | "feed"
+    | "burst"
+    | "stall";
   where: BunAddress;
   /** The server's process, whose processor time and memory are read. */
   pid: number;
   connections: number;
   /** Bytes of a message. */
   size: number;
+  /** Datagrams in flight on each socket. */
+  inFlight: number;
   /** Milliseconds before and in the measured window. */
   warmup: number;
   duration: number;
