@@ -44,6 +44,9 @@ export let applyProxyHeader: (
   rest: Bytes,
 ) => void;
 
+/** Returns what `startTls` has made of a connection, or itself. For servers. */
+export let currentOf: (connection: Connection) => Connection;
+
 /** Whether a send has not gone out yet. For servers, not for users. */
 export let isSending: (connection: Connection) => boolean;
 
@@ -67,6 +70,8 @@ export class SocketConnection implements Connection {
   #tls: TlsInfo | undefined;
   /** Aborts the `startTls` that is pending. */
   #starting: AbortController | null = null;
+  /** What it has made of this connection. */
+  #secured: SocketConnection | null = null;
   #localAddr: Address;
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -195,7 +200,7 @@ export class SocketConnection implements Connection {
       : AbortSignal.any([request.signal, starting.signal]);
     const secured = { ...where, received, ...request, signal };
     try {
-      return await start(this.#handle, secured);
+      return this.#secured = await start(this.#handle, secured);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof SocketError) throw error;
@@ -247,6 +252,8 @@ export class SocketConnection implements Connection {
     setHostname = (connection, hostname) => {
       connection.#hostname = hostname;
     };
+    currentOf = (connection) =>
+      #stream in connection ? connection.#secured ?? connection : connection;
     isSending = (connection) =>
       #stream in connection && connection.#stream.isWriting;
     applyProxyHeader = (connection, endpoints, rest) => {
