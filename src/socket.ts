@@ -378,8 +378,8 @@ export interface Connection<A extends Address = Address>
    * Rejects with `EBUSY` while a receive or a send is pending, `EBADF` after
    * `close()`, `EPIPE` after `closeWrite()`, `ENOTSUP` if it is TLS already, all
    * of which leave the connection as it was; with `EPROTO`, `ETIMEDOUT` (a
-   * server's handshake takes ten seconds at most) or `signal.reason` it is
-   * closed.
+   * server's handshake takes ten seconds at most), `EBADF` after a `close()`
+   * meanwhile, or `signal.reason` it is closed.
    *
    * @param options Those of a TLS client, by default; the name to verify is
    * `serverName`, or else the `hostname` that `connect` was given.

@@ -44,6 +44,9 @@ export let applyProxyHeader: (
   rest: Bytes,
 ) => void;
 
+/** Returns what `startTls` has made of a connection, or itself. For servers. */
+export let currentOf: (connection: Connection) => Connection;
+
 /** Whether a send has not gone out yet. For servers, not for users. */
 export let isSending: (connection: Connection) => boolean;
 
@@ -65,6 +68,10 @@ export class SocketConnection implements Connection {
   /** The name that `connect` was given. */
   #hostname: string | undefined;
   #tls: TlsInfo | undefined;
+  /** Aborts the `startTls` that is pending. */
+  #starting: AbortController | null = null;
+  /** What it has made of this connection. */
+  #secured: SocketConnection | null = null;
   #localAddr: Address;
   #readable: ReadableStream<Bytes> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -187,12 +194,19 @@ export class SocketConnection implements Connection {
     const received = stream.detach();
     const { localAddr: local, remoteAddr: remote } = this;
     const where = { call: stream.startTlsCall, local, remote };
+    const starting = this.#starting = new AbortController();
+    const signal = request.signal === undefined
+      ? starting.signal
+      : AbortSignal.any([request.signal, starting.signal]);
+    const secured = { ...where, received, ...request, signal };
     try {
-      return await start(this.#handle, { ...where, received, ...request });
+      return this.#secured = await start(this.#handle, secured);
     } catch (error) {
-      if (request.signal?.aborted) throw request.signal.reason;
+      if (signal.aborted) throw signal.reason;
       if (error instanceof SocketError) throw error;
       throw stream.startTlsError(handshakeError(error));
+    } finally {
+      this.#starting = null;
     }
   }
 
@@ -219,11 +233,13 @@ export class SocketConnection implements Connection {
   }
 
   close(): Promise<void> {
+    this.#starting?.abort(this.#stream.startTlsError("EBADF"));
     this.#stream.close();
     return DONE;
   }
 
   reset(): Promise<void> {
+    this.#starting?.abort(this.#stream.startTlsError("EBADF"));
     this.#stream.reset();
     return DONE;
   }
@@ -236,6 +252,8 @@ export class SocketConnection implements Connection {
     setHostname = (connection, hostname) => {
       connection.#hostname = hostname;
     };
+    currentOf = (connection) =>
+      #stream in connection ? connection.#secured ?? connection : connection;
     isSending = (connection) =>
       #stream in connection && connection.#stream.isWriting;
     applyProxyHeader = (connection, endpoints, rest) => {

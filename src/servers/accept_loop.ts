@@ -2,6 +2,7 @@ import { ownOptions } from "../net/own_options.ts";
 import type { SocketError } from "../errors.ts";
 import { checkNumber } from "../net/validate_values.ts";
 import {
+  bytesOf,
   checkTime,
   type ConnectionEntry,
   newEntry,
@@ -20,7 +21,7 @@ import type {
 } from "./server.ts";
 import { canonicalAddress } from "../net/address.ts";
 import { acceptCall } from "../net/accept_queue.ts";
-import { isSending } from "../net/socket_connection.ts";
+import { currentOf, isSending } from "../net/socket_connection.ts";
 import { socketError } from "../net/socket_error.ts";
 import { reportRejects } from "../net/socket_listener.ts";
 import type { Address, Connection, Listener } from "../socket.ts";
@@ -106,9 +107,10 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   stats(): ServerStats {
     const stats = { ...this.#totals, active: this.#entries.size };
-    for (const { conn } of this.#entries) {
-      stats.bytesReceived += conn.bytesReceived;
-      stats.bytesSent += conn.bytesSent;
+    for (const entry of this.#entries) {
+      const { bytesReceived, bytesSent } = bytesOf(entry);
+      stats.bytesReceived += bytesReceived;
+      stats.bytesSent += bytesSent;
     }
     return stats;
   }
@@ -244,7 +246,7 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   /** Ends a connection in order: queued sends, the FIN, a bounded drain. */
   async #end(entry: ConnectionEntry): Promise<void> {
-    const { conn } = entry;
+    const conn = currentOf(entry.conn);
     entry.ended = true;
     entry.activeAt = performance.now();
     try {
@@ -280,13 +282,15 @@ export class StreamServer<A extends Address> implements Server<A> {
   #remove(
     entry: ConnectionEntry,
     failure?: { error?: unknown },
-    isCut: boolean = isSending(entry.conn),
+    isCut: boolean = isSending(currentOf(entry.conn)),
   ): void {
     if (!this.#entries.delete(entry)) return;
-    const { conn, handled, acceptedAt } = entry;
+    const { handled, acceptedAt } = entry;
+    const conn = currentOf(entry.conn);
     if (isCut) conn.reset();
     else conn.close();
-    const { remoteAddr, bytesReceived, bytesSent } = conn;
+    const { remoteAddr } = conn;
+    const { bytesReceived, bytesSent } = bytesOf(entry);
     this.#totals.bytesReceived += bytesReceived;
     this.#totals.bytesSent += bytesSent;
     this.#hostLimit.remove(remoteAddr);

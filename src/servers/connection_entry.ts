@@ -1,5 +1,6 @@
 import type { SocketError } from "../errors.ts";
 import { socketError } from "../net/socket_error.ts";
+import { currentOf } from "../net/socket_connection.ts";
 import type { Connection } from "../socket.ts";
 
 /** Milliseconds that queued sends may rest after the handler. */
@@ -36,6 +37,18 @@ export function newEntry(conn: Connection): ConnectionEntry {
   };
 }
 
+/** Counts what came and went, before and after a `startTls`. */
+export function bytesOf(
+  { conn }: ConnectionEntry,
+): Pick<Connection, "bytesReceived" | "bytesSent"> {
+  const current = currentOf(conn);
+  if (current === conn) return conn;
+  return {
+    bytesReceived: conn.bytesReceived + current.bytesReceived,
+    bytesSent: conn.bytesSent + current.bytesSent,
+  };
+}
+
 /**
  * Notes what a connection has done, and returns its failure, if any, once its
  * time is up: for the drain, for queued sends, or without a byte.
@@ -46,7 +59,8 @@ export function checkTime(
   idleTimeout: number,
 ): { error?: unknown } | undefined {
   const { conn } = entry;
-  const bytes = conn.bytesReceived + conn.bytesSent;
+  const { bytesReceived, bytesSent } = bytesOf(entry);
+  const bytes = bytesReceived + bytesSent;
   // What the drain discards may come for ever, and is no failure.
   if (now >= entry.drainDeadline) return {};
   if (bytes !== entry.bytes) {

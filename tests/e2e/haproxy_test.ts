@@ -15,7 +15,8 @@ import {
   serve,
   signal,
 } from "../support/examples.ts";
-import { connectThrough, haproxy, withHaproxy } from "../support/haproxy.ts";
+import { haproxy, withHaproxy } from "../support/haproxy.ts";
+import { connectThrough } from "../support/peers.ts";
 import { noPosix } from "../support/platform.ts";
 import { output, runtimes, start } from "../support/programs.ts";
 import { until } from "../support/wait.ts";

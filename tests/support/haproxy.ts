@@ -2,7 +2,6 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, type Connection, type ConnectOptions } from "../../mod.ts";
 import { folder } from "./folder.ts";
 import { type Program, start } from "./programs.ts";
 
@@ -35,21 +34,4 @@ export function haproxy(
   const listen = `\nlisten front\n  bind ${bind}\n  server app ${server}\n`;
   writeFileSync(file, `global\n${global}${DEFAULTS}${listen}${more}`);
   return start(["haproxy", "-db", "-f", file]);
-}
-
-/** Connects once it is up; one that ends instead says why. */
-export async function connectThrough(
-  front: Program,
-  target: ConnectOptions,
-): Promise<Connection> {
-  let over: string | undefined;
-  front.ended.then(({ stderr }) => over = stderr);
-  for (;;) {
-    try {
-      return await connect(target);
-    } catch (error) {
-      if (over !== undefined) throw new Error(over, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
 }

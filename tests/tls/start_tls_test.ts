@@ -4,6 +4,7 @@ import {
   connect,
   type Connection,
   listen,
+  SocketError,
   type StartTlsOptions,
 } from "../../mod.ts";
 import {
@@ -212,6 +213,30 @@ testTls("an abort closes it", async (made) => {
     assertEquals(await rejected, reason);
     const peer = options === undefined ? ends.client : ends.server;
     await recvAll(peer).catch(({ code }) => assertEquals(code, "ECONNRESET"));
+  }
+});
+
+testTls("an abort or a close at once ends it", async (made) => {
+  const asClient = { caCerts: [made.ca] };
+  const asServer = { ...made.server, serverSide: true } as const;
+  for (const options of [asClient, asServer]) {
+    for (const call of ["abort", "close", "reset"] as const) {
+      await using ends = await plainPair();
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      const { signal } = controller;
+      const rejected = assertRejects(
+        () => ends.client.startTls({ ...options, signal }),
+        Error,
+      );
+      if (call === "abort") controller.abort(reason);
+      else await ends.client[call]();
+      const error = await rejected;
+      if (call === "abort") assertEquals(error, reason);
+      else assertEquals(error instanceof SocketError && error.code, "EBADF");
+      await recvAll(ends.server)
+        .catch(({ code }) => assertEquals(code, "ECONNRESET"));
+    }
   }
 });
 

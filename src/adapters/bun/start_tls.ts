@@ -31,6 +31,8 @@ export async function startTls(
     const tls = server !== undefined
       ? { ...serverTlsOptions(server), isServer: true }
       : await clientTlsOptions({ ...client }, client?.serverName ?? "");
+    // It may have aborted meanwhile.
+    request.signal?.throwIfAborted();
     return await handshake(socket, tls, request);
   } catch (error) {
     socket.terminate();
