@@ -28,6 +28,7 @@ export const serverFlags = (port: string) => ({
   "max-connections-per-host": { type: "string" },
   "idle-timeout": { type: "string" },
   "proxy-protocol": { type: "string" },
+  "remove-stale": { type: "boolean", default: false },
 } as const);
 
 /** The flags of a greeting server, for `parseArgs`. */
@@ -49,6 +50,7 @@ export interface ServerFlags {
   "max-connections-per-host"?: string;
   "idle-timeout"?: string;
   "proxy-protocol"?: string;
+  "remove-stale": boolean;
 }
 
 /** Flags without a meaning on a transport: ignored, `--tls` would be unsafe. */
@@ -56,7 +58,7 @@ const INCOMPATIBLE = {
   udp: [
     ...["unix", "cert", "key", "tls", "ca"],
     ...["max-connections", "max-connections-per-host", "idle-timeout"],
-    "proxy-protocol",
+    ...["proxy-protocol", "remove-stale"],
   ],
   unix: ["cert", "key", "tls", "ca"],
 };
@@ -109,7 +111,12 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
   if (unix !== undefined) {
     const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);
     const path = toUnixPath(unix);
-    return { transport: "unix", path, proxyProtocol, ...limits };
+    // Not `false`: with an abstract name the option is an error.
+    const removeStale = flags["remove-stale"] || undefined;
+    return { transport: "unix", path, proxyProtocol, removeStale, ...limits };
+  }
+  if (flags["remove-stale"]) {
+    throw new TypeError("--remove-stale goes with --unix only");
   }
   const proxyProtocol = proxies === undefined
     ? undefined

@@ -30,7 +30,9 @@ export async function run(
   // Each further write to a closed pipe, as of `head`, is an error again.
   let hasFailed = false;
   process.stdout.on("error", (error) => {
-    if (!hasFailed) fail(error);
+    // The reader, as `head`, has what it wanted.
+    if ("code" in error && error.code === "EPIPE") process.exitCode = 1;
+    else if (!hasFailed) fail(error);
     hasFailed = true;
   });
   try {
