@@ -1,7 +1,6 @@
 // The flags of the servers, and the options that they set.
 import { readFileSync } from "node:fs";
-import { log } from "../servers/log.ts";
-import { limitedLog } from "./limited_log.ts";
+import { limitedLog, logEvent } from "./client_log.ts";
 import {
   type Address,
   type Connection,
@@ -29,6 +28,7 @@ export const serverFlags = (port: string) => ({
   "idle-timeout": { type: "string" },
   "proxy-protocol": { type: "string" },
   "remove-stale": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
 } as const);
 
 /** The flags of a greeting server, for `parseArgs`. */
@@ -51,6 +51,7 @@ export interface ServerFlags {
   "idle-timeout"?: string;
   "proxy-protocol"?: string;
   "remove-stale": boolean;
+  json: boolean;
 }
 
 /** Flags without a meaning on a transport: ignored, `--tls` would be unsafe. */
@@ -105,8 +106,16 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
     maxConnections: limit("max-connections"),
     maxConnectionsPerHost: limit("max-connections-per-host"),
     idleTimeout: limit("idle-timeout"),
-    onConnect: (conn: Connection) => log(formatAddress(conn.remoteAddr)),
-    onReject: limitedLog((_: Address, error: SocketError) => error.message),
+    onConnect: (conn: Connection) => {
+      const peer = formatAddress(conn.remoteAddr);
+      logEvent({ event: "connect", peer, text: peer }, flags.json);
+    },
+    onReject: limitedLog((addr: Address, error: SocketError) => ({
+      event: "reject",
+      peer: formatAddress(addr),
+      code: error.code,
+      text: error.message,
+    }), flags.json),
   };
   if (unix !== undefined) {
     const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);

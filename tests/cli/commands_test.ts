@@ -1,6 +1,6 @@
 // The commands, their help, and their errors.
 import { describe, it } from "node:test";
-import { connect } from "../../mod.ts";
+import { connect, formatAddress } from "../../mod.ts";
 import { connectFlags } from "../../src/cli/connect.ts";
 import { greetingFlags, serverFlags } from "../../src/cli/flags.ts";
 import { pingFlags } from "../../src/cli/ping/options.ts";
@@ -205,8 +205,36 @@ for (const runtime of runtimes) {
       await counted.promise;
       const lines = errors.trimEnd().split("\n").slice(1);
       assert(lines.length < 20, errors);
-      assert(/^Cannot accept 127.*\(EAGAIN\): its host has/.test(lines[0]));
-      assert(lines.some((line) => /^… and \d+ more/.test(line)), errors);
+      assert(
+        /^[-\dT:.]+Z Cannot accept 127.*\(EAGAIN\): its host has/.test(
+          lines[0],
+        ),
+      );
+      assert(lines.some((line) => /Z … and \d+ more/.test(line)), errors);
+    });
+
+    it("--json logs documents", options, async () => {
+      const flags = ["--json", "--max-connections-per-host=1"];
+      await using server = start(run("echo", "--port=0", ...flags));
+      const port = await portIn(server);
+      await using first = await connect({ port });
+      await first.send("in");
+      await first.recv();
+      await using second = await connect({ port });
+      await recvAll(second);
+      await first.close();
+      signal(server, "SIGINT");
+      const { stderr } = await server.ended;
+      const [connected, rejected, ...rest] = stderr.trimEnd().split("\n")
+        .map((line) => JSON.parse(line));
+      assertEquals(rest, []);
+      assert(Math.abs(Date.parse(connected.time) - Date.now()) < 60_000);
+      assertEquals(connected.event, "connect");
+      assertEquals(connected.peer, formatAddress(first.localAddr));
+      assertEquals(rejected.event, "reject");
+      assertEquals(rejected.peer, formatAddress(second.localAddr));
+      assertEquals(rejected.code, "EAGAIN");
+      assert(rejected.message.startsWith("Cannot accept "), stderr);
     });
 
     it("connect measures, and tells what is not open", options, async () => {
