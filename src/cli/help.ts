@@ -11,10 +11,22 @@ const server = (port: number) =>
       --max-connections N           clients at once, the others wait [16384]
       --max-connections-per-host N  clients at once from one IP [no limit]
       --idle-timeout MS             milliseconds without a byte, 0 for ever
-                                    [300000]`;
+                                    [300000]
+      --json                        print about clients in JSON`;
 
 const ends = "Ctrl+C stops it: clients get five seconds to finish, a second " +
   "one none.";
+
+/** The output of `--help` of an example that is a server. */
+export function exampleHelp(
+  name: string,
+  about: string,
+  port: number,
+  ...own: string[]
+): string {
+  return [`Usage: ${name} [FLAGS]`, "", about, "", ...own, server(port)]
+    .join("\n");
+}
 
 /** How to connect to a server. */
 const target = `  -4, --ipv4              the IPv4 address of the name
@@ -126,7 +138,14 @@ On a stream, messages below 16 bytes cannot show which one is missing.`,
   log:
     `What echo and greet print on standard error: the address of each client, and
 why some were rejected, five a second, then a count. It is dropped while
-standard error takes none. With --udp nothing is printed; replies are guarded
+standard error takes none. Each line starts with the time, in UTC; with --json
+it is a document instead:
+  time, event  "connect", "reject" or "suppressed"
+  peer         the client's address
+  code         of a reject, as EAGAIN, and the message that explains it
+  count        of the lines that were left out
+
+With --udp nothing is printed; replies are guarded
 against loops: to one peer 10,000 at once, then 1,000 a second; to one IP five
 times as many; in all, 25 times.`,
 

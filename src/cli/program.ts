@@ -11,6 +11,8 @@ interface ProgramOptions {
    * @default 1
    */
   usageStatus?: number;
+  /** Printed, instead of running, for `--help` and `-h`. */
+  help?: string;
 }
 
 /**
@@ -19,7 +21,7 @@ interface ProgramOptions {
  */
 export async function run(
   program: () => Promise<void>,
-  { name, usageStatus = 1 }: ProgramOptions = {},
+  { name, usageStatus = 1, help }: ProgramOptions = {},
 ): Promise<void> {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
@@ -35,6 +37,10 @@ export async function run(
     else if (!hasFailed) fail(error);
     hasFailed = true;
   });
+  const [flag] = process.argv.slice(2);
+  if (help !== undefined && (flag === "--help" || flag === "-h")) {
+    return console.log(help);
+  }
   try {
     await program();
   } catch (error) {
