@@ -122,9 +122,12 @@ for (const runtime of runtimes) {
         [["ping", "unix:/x", "--server-name", "a"], "--server-name"],
         [["ping", "a:7", "--nope"], "parley ping --help"],
       ];
-      for (const [args, message] of wrong) {
-        await assertRefuses(run(...args), message, 2);
-      }
+      const left = wrong.values();
+      await Promise.all(Array.from({ length: 4 }, async () => {
+        for (const [args, message] of left) {
+          await assertRefuses(run(...args), message, 2);
+        }
+      }));
     });
 
     it("later errors are one line and status 1", options, async () => {
