@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { type Connection, formatAddress, serve } from "../mod.ts";
 import { serverFlags, serverOptions } from "../src/cli/flags.ts";
+import { exampleHelp } from "../src/cli/help.ts";
 import { run } from "../src/cli/program.ts";
 import { escapeLines } from "../src/escape.ts";
 import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
@@ -19,6 +20,12 @@ function broadcast(text: string, from: Connection): void {
     conn.send(text).then(() => member.pending -= text.length, () => {});
   }
 }
+
+const help = exampleHelp(
+  "chat.ts",
+  "A chat room: sends the text of each client to all others.",
+  7070,
+);
 
 await run(async () => {
   const { values } = parseArgs({ options: serverFlags("7070") });
@@ -41,4 +48,4 @@ await run(async () => {
     }
   });
   await serveUntilSignal(server, values.cert !== undefined);
-});
+}, { help });

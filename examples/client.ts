@@ -9,6 +9,18 @@ import { run } from "../src/cli/program.ts";
 /** Milliseconds to wait for the reply to a datagram. */
 const REPLY_TIMEOUT = 5000;
 
+const help = `Usage: client.ts [FLAGS]
+
+Sends a message, ends its side, and prints the reply as it is.
+
+      --hostname HOST  the server [127.0.0.1]
+      --port PORT      its port [65432]
+      --udp            a datagram instead of a connection
+      --unix PATH      a Unix socket; @NAME is an abstract one
+      --message TEXT   what to send [Hello, world]
+      --tls            speak TLS, to a verified server
+      --ca FILE        trust these certificates (PEM) as well; implies --tls`;
+
 await run(async () => {
   const { values } = parseArgs({
     options: {
@@ -56,4 +68,4 @@ await run(async () => {
     }
   })();
   await Promise.all([sent, printed]);
-});
+}, { help });

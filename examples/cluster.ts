@@ -56,4 +56,12 @@ async function main(): Promise<void> {
   }
 }
 
-await (isMainThread ? run(main) : work());
+const help = `Usage: cluster.ts [FLAGS]
+
+An echo server on every core: workers share a port.
+
+      --hostname HOST  name or IP to listen on [127.0.0.1]
+      --port PORT      port, 0 to have one chosen [65432]
+      --workers N      servers [one a core]`;
+
+await (isMainThread ? run(main, { help }) : work());

@@ -2,8 +2,15 @@
 import { parseArgs } from "node:util";
 import { serve, serveDatagrams } from "../mod.ts";
 import { serverFlags, serverOptions } from "../src/cli/flags.ts";
+import { exampleHelp } from "../src/cli/help.ts";
 import { run } from "../src/cli/program.ts";
 import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
+
+const help = exampleHelp(
+  "discard.ts",
+  "Reads everything, sends nothing (RFC 863).",
+  9009,
+);
 
 await run(async () => {
   const { values } = parseArgs({ options: serverFlags("9009") });
@@ -14,4 +21,4 @@ await run(async () => {
       while (await conn.recv() !== null);
     });
   await serveUntilSignal(server, values.cert !== undefined);
-});
+}, { help });

@@ -2,9 +2,18 @@
 import { parseArgs } from "node:util";
 import { connect, serve } from "../mod.ts";
 import { serverFlags, serverOptions, toNumber } from "../src/cli/flags.ts";
+import { exampleHelp } from "../src/cli/help.ts";
 import { run } from "../src/cli/program.ts";
 import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
 import { log } from "../src/servers/log.ts";
+
+const help = exampleHelp(
+  "proxy.ts",
+  "Relays each connection to a target, both ways.",
+  8000,
+  "      --to-hostname HOST            the target [127.0.0.1]",
+  "      --to-port PORT                its port [65432]",
+);
 
 await run(async () => {
   const { values } = parseArgs({
@@ -43,4 +52,4 @@ await run(async () => {
     }
   });
   await serveUntilSignal(server, values.cert !== undefined);
-});
+}, { help });

@@ -1,6 +1,6 @@
 /**
- * The command line: an echo server, a greeting server, and a ping that checks
- * echo servers. The module is a program; importing it does nothing.
+ * The command line: an echo server, a greeting server, a ping that checks
+ * echo servers, and a check of ports. The module is a program; importing it does nothing.
  *
  * On Deno:
  *
@@ -8,6 +8,7 @@
  * deno run -N jsr:@parley/echo/cli echo --port 7000
  * deno run -N jsr:@parley/echo/cli greet --message "Nice to see you"
  * deno run -N jsr:@parley/echo/cli ping 127.0.0.1:7000
+ * deno run -N jsr:@parley/echo/cli connect localhost:22 localhost:80
  * ```
  *
  * On Bun, after `bunx jsr add @parley/echo`:

@@ -1,7 +1,6 @@
 // The flags of the servers, and the options that they set.
 import { readFileSync } from "node:fs";
-import { log } from "../servers/log.ts";
-import { limitedLog } from "./limited_log.ts";
+import { limitedLog, logEvent } from "./client_log.ts";
 import {
   type Address,
   type Connection,
@@ -28,6 +27,8 @@ export const serverFlags = (port: string) => ({
   "max-connections-per-host": { type: "string" },
   "idle-timeout": { type: "string" },
   "proxy-protocol": { type: "string" },
+  "remove-stale": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
 } as const);
 
 /** The flags of a greeting server, for `parseArgs`. */
@@ -49,6 +50,8 @@ export interface ServerFlags {
   "max-connections-per-host"?: string;
   "idle-timeout"?: string;
   "proxy-protocol"?: string;
+  "remove-stale": boolean;
+  json: boolean;
 }
 
 /** Flags without a meaning on a transport: ignored, `--tls` would be unsafe. */
@@ -56,7 +59,7 @@ const INCOMPATIBLE = {
   udp: [
     ...["unix", "cert", "key", "tls", "ca"],
     ...["max-connections", "max-connections-per-host", "idle-timeout"],
-    "proxy-protocol",
+    ...["proxy-protocol", "remove-stale"],
   ],
   unix: ["cert", "key", "tls", "ca"],
 };
@@ -103,13 +106,26 @@ export function serverOptions(flags: ServerFlags): ServeEchoOptions {
     maxConnections: limit("max-connections"),
     maxConnectionsPerHost: limit("max-connections-per-host"),
     idleTimeout: limit("idle-timeout"),
-    onConnect: (conn: Connection) => log(formatAddress(conn.remoteAddr)),
-    onReject: limitedLog((_: Address, error: SocketError) => error.message),
+    onConnect: (conn: Connection) => {
+      const peer = formatAddress(conn.remoteAddr);
+      logEvent({ event: "connect", peer, text: peer }, flags.json);
+    },
+    onReject: limitedLog((addr: Address, error: SocketError) => ({
+      event: "reject",
+      peer: formatAddress(addr),
+      code: error.code,
+      text: error.message,
+    }), flags.json),
   };
   if (unix !== undefined) {
     const proxyProtocol = proxies !== undefined && checkUnixProxy(proxies);
     const path = toUnixPath(unix);
-    return { transport: "unix", path, proxyProtocol, ...limits };
+    // Not `false`: with an abstract name the option is an error.
+    const removeStale = flags["remove-stale"] || undefined;
+    return { transport: "unix", path, proxyProtocol, removeStale, ...limits };
+  }
+  if (flags["remove-stale"]) {
+    throw new TypeError("--remove-stale goes with --unix only");
   }
   const proxyProtocol = proxies === undefined
     ? undefined

@@ -2,6 +2,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import config from "../../deno.json" with { type: "json" };
 import { serveEcho, serveGreeting } from "../../mod.ts";
+import { connectAll, connectFlags } from "./connect.ts";
 import { greetingFlags, serverFlags, serverOptions, toWhen } from "./flags.ts";
 import { help } from "./help.ts";
 import { pingDatagrams } from "./ping/datagrams.ts";
@@ -12,24 +13,27 @@ import { pingStream } from "./ping/stream.ts";
 import { isUsageError } from "./program.ts";
 import { onShutdownSignals, serveUntilSignal } from "./shutdown_signals.ts";
 
-const commands = { echo, greet, ping };
+const commands = { echo, greet, ping, connect };
 
 /** Runs the command that is the first argument. */
 export async function main(): Promise<void> {
   // Not strict: each command parses its own flags.
-  const { values, positionals: [name] } = parseArgs({
+  const { values, positionals } = parseArgs({
     options: {
       help: { type: "boolean", short: "h" },
-      version: { type: "boolean" },
+      version: { type: "boolean", short: "V" },
     },
     allowPositionals: true,
     strict: false,
   });
+  const [name] = positionals;
   if (values.version) {
     console.log(`${config.name} ${config.version} ${navigator.userAgent}`);
   } else if (isCommand(name)) {
     if (values.help) console.log(help[name]);
     else await runCommand(name);
+  } else if (name === "help") {
+    console.log(topic(positionals[1]));
   } else if (values.help) {
     console.log(help.parley);
   } else {
@@ -37,9 +41,20 @@ export async function main(): Promise<void> {
       ? "No command"
       : `Unknown command "${name}"`;
     throw new TypeError(
-      `${problem}: expected echo, greet or ping (see parley --help)`,
+      `${problem}: expected echo, greet, ping or connect (see parley --help)`,
     );
   }
+}
+
+/** Returns the section of the help with this name. */
+function topic(name = "parley"): string {
+  if (isTopic(name)) return help[name];
+  const topics = Object.keys(help).join(", ");
+  throw new TypeError(`No help on "${name}": expected ${topics}`);
+}
+
+function isTopic(name: string): name is keyof typeof help {
+  return Object.hasOwn(help, name);
 }
 
 function isCommand(name?: string): name is keyof typeof commands {
@@ -103,7 +118,7 @@ async function ping(): Promise<void> {
   let error: unknown;
   const start = performance.now();
   try {
-    using signals = onShutdownSignals();
+    using signals = onShutdownSignals(options.deadline);
     if (target.transport === "udp") {
       await pingDatagrams(options, target, stats, signals);
     } else await pingStream(options, target, stats, signals);
@@ -119,6 +134,14 @@ async function ping(): Promise<void> {
   report.finish({ stats, duration: performance.now() - start, ok, error });
   if (error !== undefined) throw error;
   if (!ok) process.exitCode = 1;
+}
+
+async function connect(): Promise<void> {
+  const { values, positionals: [, ...targets] } = parseArgs({
+    options: connectFlags,
+    allowPositionals: true,
+  });
+  if (!await connectAll(values, targets)) process.exitCode = 1;
 }
 
 function rejectArguments([, extra]: string[]): void {

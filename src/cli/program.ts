@@ -11,6 +11,8 @@ interface ProgramOptions {
    * @default 1
    */
   usageStatus?: number;
+  /** Printed, instead of running, for `--help` and `-h`. */
+  help?: string;
 }
 
 /**
@@ -19,7 +21,7 @@ interface ProgramOptions {
  */
 export async function run(
   program: () => Promise<void>,
-  { name, usageStatus = 1 }: ProgramOptions = {},
+  { name, usageStatus = 1, help }: ProgramOptions = {},
 ): Promise<void> {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
@@ -30,9 +32,15 @@ export async function run(
   // Each further write to a closed pipe, as of `head`, is an error again.
   let hasFailed = false;
   process.stdout.on("error", (error) => {
-    if (!hasFailed) fail(error);
+    // The reader, as `head`, has what it wanted.
+    if ("code" in error && error.code === "EPIPE") process.exitCode = 1;
+    else if (!hasFailed) fail(error);
     hasFailed = true;
   });
+  const [flag] = process.argv.slice(2);
+  if (help !== undefined && (flag === "--help" || flag === "-h")) {
+    return console.log(help);
+  }
   try {
     await program();
   } catch (error) {

@@ -37,9 +37,13 @@ export async function serveUntilSignal(
 /**
  * Turns SIGINT and SIGTERM into abort signals: the first aborts `stop`, a
  * second one, or a second later, aborts `end`. An error of standard output
- * aborts both.
+ * aborts both, the deadline is as the first signal.
+ *
+ * @param deadline Milliseconds; may be `Infinity`.
  */
-export function onShutdownSignals(): ShutdownSignals & Disposable {
+export function onShutdownSignals(
+  deadline: number,
+): ShutdownSignals & Disposable {
   const stop = new AbortController();
   const end = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,11 +51,19 @@ export function onShutdownSignals(): ShutdownSignals & Disposable {
     stop.abort(new Error("Interrupted"));
     end.abort();
   };
-  const onSignal = () => {
-    if (stop.signal.aborted) return onEnd();
-    stop.abort(new Error("Interrupted"));
+  const stopBy = (reason: string) => {
+    stop.abort(new Error(reason));
     timer = setTimeout(onEnd, CLIENT_GRACE);
   };
+  const onSignal = () => {
+    clearTimeout(timer);
+    if (stop.signal.aborted) return onEnd();
+    stopBy("Interrupted");
+  };
+  if (deadline !== Infinity) {
+    const reason = `Not done in ${deadline / 1000} s`;
+    timer = setTimeout(() => stopBy(reason), deadline);
+  }
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   process.stdout.on("error", onEnd);
   return {

@@ -1,6 +1,7 @@
 // The commands, their help, and their errors.
 import { describe, it } from "node:test";
-import { connect } from "../../mod.ts";
+import { connect, formatAddress } from "../../mod.ts";
+import { connectFlags } from "../../src/cli/connect.ts";
 import { greetingFlags, serverFlags } from "../../src/cli/flags.ts";
 import { pingFlags } from "../../src/cli/ping/options.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -21,6 +22,7 @@ import {
   options,
   signal,
   transportNames,
+  unixOnly,
 } from "../support/examples.ts";
 import { platform } from "../support/platform.ts";
 import { output, runtimes, start } from "../support/programs.ts";
@@ -31,6 +33,7 @@ const flags = {
   echo: serverFlags("0"),
   greet: greetingFlags,
   ping: pingFlags,
+  connect: connectFlags,
 };
 
 /** Names of the transports in the document of `ping`. */
@@ -42,13 +45,20 @@ const TRANSPORTS = {
   "UDP": "udp",
 };
 
+/** The lines that do not fit a terminal of 80 columns and 24 lines. */
+function tooLarge(help: string): string[] {
+  const lines = help.trimEnd().split("\n");
+  return lines.filter((line, i) => line.length > 80 || i >= 24);
+}
+
 for (const runtime of runtimes) {
   const run = (...args: string[]) => parley(runtime, ...args);
 
   describe(`the command line on ${runtime.name}`, () => {
     it("--version prints name, version and runtime", options, async () => {
-      const [name, version, where, ...rest] = (await output(run("--version")))
-        .trimEnd().split(" ");
+      const printed = await output(run("--version"));
+      assertEquals(await output(run("-V")), printed);
+      const [name, version, where, ...rest] = printed.trimEnd().split(" ");
       assertEquals([name, version], [config.name, config.version]);
       // "Node.js/24", of the runtime that `node` starts.
       const title = where.toLowerCase().replace("node.js", "node");
@@ -59,16 +69,18 @@ for (const runtime of runtimes) {
     it("--help fits a terminal, and lists all flags", options, async () => {
       const general = await output(run("--help"));
       assertEquals(await output(run("-h")), general);
+      assertEquals(tooLarge(general), []);
+      for (const name of ["json", "log", "deno"]) {
+        assert(general.includes(name), general);
+        assertEquals(tooLarge(await output(run("help", name))), []);
+      }
       for (const [name, own] of Object.entries(flags)) {
         const help = await output(run(name, "--help"));
         assertEquals(await output(run(name, "-h")), help);
         assert(general.includes(`  ${name} `), general);
         assert(help.startsWith(`Usage: parley ${name} `), help);
         assert(help.includes(" -N"), "It names no permission of Deno");
-        const wide = `${general}${help}`.split("\n").filter((line) =>
-          line.length > 80
-        );
-        assertEquals(wide, []);
+        assertEquals(tooLarge(help), []);
         for (const flag of Object.keys(own)) {
           assert(help.includes(`--${flag} `), `${name} --${flag}`);
         }
@@ -77,17 +89,22 @@ for (const runtime of runtimes) {
 
     it("wrong arguments are one line and status 2", options, async () => {
       const wrong: [string[], string][] = [
-        [[], "echo, greet or ping"],
-        [["pong"], '"pong": expected echo, greet or ping'],
+        [[], "echo, greet, ping or connect"],
+        [["pong"], '"pong": expected echo, greet, ping or connect'],
         [["--nope"], "parley --help"],
+        [["help", "pong"], "json"],
         [["echo", "--nope"], "parley echo --help"],
+        [["connect"], "TARGET"],
+        [["connect", "a"], "HOST:PORT"],
+        [["connect", "a:7", "-W", "0"], "--timeout"],
         [["echo", "extra"], '"extra"'],
         [["echo", "--port", "x"], "--port"],
         [["echo", "--port", "70000"], "70000"],
         [["echo", "--udp", "--cert", "c", "--key", "k"], "--cert"],
         [["greet", "--when", "never"], "--when"],
         [["ping"], "TARGET"],
-        [["ping", "127.0.0.1"], "HOST:PORT"],
+        [["ping", "127.0.0.1:"], "HOST:PORT"],
+        [["echo", "--remove-stale"], "--unix"],
         [["ping", "::1:7"], "[IPV6]:PORT"],
         [["ping", "a:0"], "port"],
         [["ping", "a:65536"], "port"],
@@ -105,9 +122,12 @@ for (const runtime of runtimes) {
         [["ping", "unix:/x", "--server-name", "a"], "--server-name"],
         [["ping", "a:7", "--nope"], "parley ping --help"],
       ];
-      for (const [args, message] of wrong) {
-        await assertRefuses(run(...args), message, 2);
-      }
+      const left = wrong.values();
+      await Promise.all(Array.from({ length: 4 }, async () => {
+        for (const [args, message] of left) {
+          await assertRefuses(run(...args), message, 2);
+        }
+      }));
     });
 
     it("later errors are one line and status 1", options, async () => {
@@ -188,9 +208,67 @@ for (const runtime of runtimes) {
       await counted.promise;
       const lines = errors.trimEnd().split("\n").slice(1);
       assert(lines.length < 20, errors);
-      assert(/^Cannot accept 127.*\(EAGAIN\): its host has/.test(lines[0]));
-      assert(lines.some((line) => /^… and \d+ more/.test(line)), errors);
+      assert(
+        /^[-\dT:.]+Z Cannot accept 127.*\(EAGAIN\): its host has/.test(
+          lines[0],
+        ),
+      );
+      assert(lines.some((line) => /Z … and \d+ more/.test(line)), errors);
     });
+
+    it("--json logs documents", options, async () => {
+      const flags = ["--json", "--max-connections-per-host=1"];
+      await using server = start(run("echo", "--port=0", ...flags));
+      const port = await portIn(server);
+      await using first = await connect({ port });
+      await first.send("in");
+      await first.recv();
+      await using second = await connect({ port });
+      await recvAll(second);
+      await first.close();
+      signal(server, "SIGINT");
+      const { stderr } = await server.ended;
+      const [connected, rejected, ...rest] = stderr.trimEnd().split("\n")
+        .map((line) => JSON.parse(line));
+      assertEquals(rest, []);
+      assert(Math.abs(Date.parse(connected.time) - Date.now()) < 60_000);
+      assertEquals(connected.event, "connect");
+      assertEquals(connected.peer, formatAddress(first.localAddr));
+      assertEquals(rejected.event, "reject");
+      assertEquals(rejected.peer, formatAddress(second.localAddr));
+      assertEquals(rejected.code, "EAGAIN");
+      assert(rejected.message.startsWith("Cannot accept "), stderr);
+    });
+
+    it("connect measures, and tells what is not open", options, async () => {
+      await using server = start(run("greet", "--port=0", "--when=message"));
+      const open = `127.0.0.1:${await portIn(server)}`;
+      const printed = await output(run("connect", open, "-c2", "-i0"));
+      const line = `${open} open: tcp time=\\d+\\.\\d{3} ms\\n`;
+      assert(new RegExp(`^(${line}){2}$`).test(printed), printed);
+      const closed = `127.0.0.1:${await freePort()}`;
+      const command = run("connect", open, closed, "--timeout", "2");
+      await using program = start(command);
+      const { stdout, stderr, status } = await program.ended;
+      assert(stdout.includes(`${open} open: tcp`), stdout);
+      assert(stdout.includes(`${closed} failed: ECONNREFUSED\n`), stdout);
+      assertEquals([stderr, status], ["", 1]);
+    });
+
+    it(
+      "--remove-stale takes the path of a killed server",
+      unixOnly,
+      async () => {
+        const path = pathOf();
+        await using first = start(run("echo", "--unix", path));
+        await first.line();
+        first.process.kill("SIGKILL");
+        await first.ended;
+        await assertRefuses(run("echo", "--unix", path), "EADDRINUSE", 1);
+        await using next = start(run("echo", "--unix", path, "--remove-stale"));
+        assertEquals(await next.line(), `listening on unix:${path}`);
+      },
+    );
 
     it("greet greets, and stops on a signal", options, async () => {
       await using server = start(run("greet", "--port=0", "--message=Hi 👋"));

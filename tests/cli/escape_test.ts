@@ -146,7 +146,9 @@ for (const runtime of runtimes) {
       assertEquals(await conn.recv(), null);
       signal(server, "SIGTERM");
       const { stderr, status } = await server.ended;
-      assertEquals(stderr, `unix:/${SHOWN}\\x0aforged\n`);
+      const [time] = stderr.split(" ", 1);
+      assert(!Number.isNaN(Date.parse(time)), stderr);
+      assertEquals(stderr, `${time} unix:/${SHOWN}\\x0aforged\n`);
       assertEquals(status, 0);
     });
   });

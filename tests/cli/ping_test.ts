@@ -5,6 +5,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import { certificates } from "../support/certificates.ts";
 import {
   assertIntact,
+  assertRefuses,
   parley,
   ping,
   portIn,
@@ -17,7 +18,7 @@ import {
   signal,
   streamNames,
 } from "../support/examples.ts";
-import { bun, python, runtimes, start } from "../support/programs.ts";
+import { bun, output, python, runtimes, start } from "../support/programs.ts";
 import { pathOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
 
@@ -181,16 +182,20 @@ for (const runtime of runtimes) {
       const { stdout, stderr, status } = await program.ended;
       assertEquals([stderr, status], ["", 0]);
       const lines = stdout.split("\n");
-      assertEquals(lines.length, 7, stdout);
+      assertEquals(lines.length, 8, stdout);
+      assertEquals(
+        lines[0],
+        `PING ${target} over tcp, 100 bytes a message`,
+      );
       for (const seq of [1, 2, 3]) {
-        const [, size, from, which] = REPLY.exec(lines[seq - 1]) ?? [];
+        const [, size, from, which] = REPLY.exec(lines[seq]) ?? [];
         assertEquals([size, from, which], ["100", target, `${seq}`], stdout);
       }
-      assertEquals(lines[3], `--- ${target} ping statistics ---`);
+      assertEquals(lines[4], `--- ${target} ping statistics ---`);
       const sums = /^3 sent, 3 received, 0% loss, 0 corrupt, time \d+ ms$/;
-      assert(sums.test(lines[4]), stdout);
+      assert(sums.test(lines[5]), stdout);
       const times = /^rtt min\/avg\/max\/p99 = (\d+\.\d{3}\/?){4} ms$/;
-      assert(times.test(lines[5]), stdout);
+      assert(times.test(lines[6]), stdout);
     });
 
     it(
@@ -214,6 +219,7 @@ for (const runtime of runtimes) {
         const target = targetIn(await server.line());
         for (const name of ["SIGINT", "SIGTERM"] as const) {
           await using program = start(run(...target, "-i", "0.05"));
+          assert((await program.line()).startsWith("PING "));
           for (const seq of [1, 2, 3]) {
             assertEquals(REPLY.exec(await program.line())?.[3], `${seq}`);
           }
@@ -270,7 +276,51 @@ for (const runtime of runtimes) {
       await program.line();
       program.process.stdout?.destroy();
       const { stderr, status } = await program.ended;
-      assert(/^parley: [^\n]*EPIPE[^\n]*\n$/.test(stderr), stderr);
+      assertEquals(stderr, "");
+      assertEquals(status, 1);
+    });
+
+    it("-q prints the first line and the summary alone", options, async () => {
+      await using server = start(parley(bun, "echo", "--port=0"));
+      const [target] = targetIn(await server.line());
+      const stdout = await output(run(target, "-q", "-c3", "-i0"));
+      const lines = stdout.split("\n");
+      assertEquals(lines.length, 5, stdout);
+      assert(lines[0].startsWith(`PING ${target} `), stdout);
+      assert(lines[1].startsWith("--- "), stdout);
+    });
+
+    it("-w ends it in time, also what does not answer", options, async () => {
+      await using server = start(parley(bun, "echo", "--port=0"));
+      const [target] = targetIn(await server.line());
+      const document = await ping(runtime, target, "-w", "0.5", "-i", "0.1");
+      assertIntact(document, document.sent);
+      assert(document.duration < 1500, `${document.duration} ms`);
+      await using mute = start(python(MUTE));
+      const [silent] = targetIn(await mute.line());
+      const late = await ping(runtime, silent, "-w", "0.5", "-W", "60");
+      assert(!late.ok && late.duration < 3000, `${late.duration} ms`);
+    });
+
+    it("-4 and -6 choose the address of a name", options, async () => {
+      await using server = start(parley(bun, "echo", "--port=0"));
+      const port = await portIn(server);
+      const args = [`localhost:${port}`, "-c1"];
+      const stdout = await output(run(...args, "-4"));
+      assert(stdout.includes(` from 127.0.0.1:${port}: seq=1 `), stdout);
+      await assertRefuses(run("127.0.0.1:7", "-6"), "-6", 2);
+      await assertRefuses(run("localhost", "-4", "-6"), "-4 and -6", 2);
+    });
+
+    it("says that it talks to another server", options, async () => {
+      await using server = start(parley(bun, "greet", "--port=0"));
+      const [target] = targetIn(await server.line());
+      await using program = start(run(target, "-c1"));
+      const { stdout, status } = await program.ended;
+      assert(
+        stdout.includes("\nthis does not look like an echo server\n"),
+        stdout,
+      );
       assertEquals(status, 1);
     });
   });

@@ -71,7 +71,8 @@ for (const runtime of runtimes) {
       const { written, status } = await onTerminal(100, "", command);
       assertEquals(status, 0, written);
       assert(written.includes("\r2 sent, 1 received, 1 waiting"), written);
-      const lines = renderScreen(written);
+      const [title, ...lines] = renderScreen(written);
+      assert(title.startsWith(`PING ${target} `), title);
       assertEquals(lines.length, 7, lines.join("\n"));
       assertEquals(
         lines.slice(0, 3).map((line) => REPLY.exec(line)?.[1]),
@@ -101,7 +102,8 @@ for (const runtime of runtimes) {
       const command = ping(target, "-i", "0.05");
       const { written, status } = await onTerminal(100, "seq=3", command);
       assertEquals(status, 0, written);
-      const lines = renderScreen(written);
+      const [title, ...lines] = renderScreen(written);
+      assert(title.startsWith(`PING ${target} `), title);
       const end = lines.indexOf(`--- ${target} ping statistics ---`);
       assert(end >= 3, lines.join("\n"));
       lines.slice(0, end).forEach((line, i) =>

@@ -2,7 +2,7 @@
 // client against a real server, a line server, a port check.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { connect, SocketError } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -20,7 +20,10 @@ import {
 } from "../support/examples.ts";
 import { runtimes, start } from "../support/programs.ts";
 
-const RECIPES = ["redis", "line_server", "port_check"];
+const RECIPES = ["http_get", "redis", "line_server", "port_check"];
+const EXAMPLES = readdirSync(new URL("../../examples/", import.meta.url))
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.slice(0, -".ts".length));
 
 const hasRedis = spawnSync("redis-server", ["--version"]).status === 0;
 const withRedis = {
@@ -74,7 +77,7 @@ for (const runtime of runtimes) {
     commandOf(runtime, name, ...args);
 
   describe(`recipes on ${runtime.name}`, () => {
-    for (const name of RECIPES) {
+    for (const name of EXAMPLES) {
       it(`${name}.ts answers --help`, options, async () => {
         await using program = start(command(name, "--help"));
         const { stdout, stderr, status } = await program.ended;

@@ -29,10 +29,11 @@ export async function pingDatagrams(
   stats: PingStats,
   signals: ShutdownSignals,
 ): Promise<void> {
-  const { hostname, port } = target;
+  const hostname = await target.resolve();
+  const { port } = target;
   const wildcard = hostname.includes(":") ? "::" : "0.0.0.0";
   await using socket = await bind({ hostname: wildcard, port: 0 });
-  const received = receive(socket, options, target, stats);
+  const received = receive(socket, options, { hostname, port }, stats);
   await sendLoop(options, stats, signals.stop, async (bytes, message) => {
     try {
       await socket.sendTo(bytes, { hostname, port });
@@ -53,7 +54,7 @@ export async function pingDatagrams(
 async function receive(
   socket: DatagramSocket,
   options: PingOptions,
-  target: UdpTarget,
+  target: { hostname: string; port: number },
   stats: PingStats,
 ): Promise<void> {
   const ip = normalizeIp(target.hostname);

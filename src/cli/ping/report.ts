@@ -51,17 +51,31 @@ interface JsonFault {
 /** Faults in the document; the counts include the others. */
 const MAX_FAULTS = 100;
 
-/** Prints a line for each event, then a summary. */
-export function textReport({ target }: PingOptions): Report {
+/** Prints a line for each event, unless it is quiet, and a summary. */
+export function textReport({ target, size, quiet }: PingOptions): Report {
   const output = createScreen();
+  let hasTitle = false;
+  // With the first result: an error before it has the output to itself.
+  const printTitle = () => {
+    if (!hasTitle) output.print(formatTitle(target, size));
+    hasTitle = true;
+  };
   return {
     onEvent(event, stats) {
-      if (event.kind !== "sent") output.print(describe(event));
+      if (event.kind !== "sent") {
+        printTitle();
+        if (!quiet) output.print(describe(event));
+      }
+      if (quiet) return;
       output.status(formatProgress(stats));
     },
     finish({ stats, duration }) {
       output.erase();
       if (stats.counts.sent === 0) return;
+      printTitle();
+      if (isNoEcho(stats.counts)) {
+        output.print("this does not look like an echo server");
+      }
       output.print(`--- ${target.name} ping statistics ---`);
       output.print(formatCounts(stats.counts, duration));
       const summary = stats.roundTrips.summary();
@@ -103,6 +117,19 @@ export function jsonReport({ target, size }: PingOptions): Report {
       process.stdout.write(`${escapeJson(json)}\n`);
     },
   };
+}
+
+function formatTitle(
+  { name, transport }: PingOptions["target"],
+  size: number,
+): string {
+  return `PING ${name} over ${transport}, ${formatBytes(size)} a message`;
+}
+
+/** Whether something was received, and none of it is a message of ours. */
+function isNoEcho(counts: Counts): boolean {
+  const { received, late, duplicates, corrupt, unexpected } = counts;
+  return received + late + duplicates === 0 && corrupt + unexpected > 0;
 }
 
 function toJsonError(error: unknown): { code: string | null; message: string } {

@@ -78,7 +78,7 @@ async function open(
   const timer = setTimeout(() => late.abort(reason), timeout);
   try {
     const signal = AbortSignal.any([stop, late.signal]);
-    return await connect({ ...connectOptions(), signal });
+    return await connect({ ...await connectOptions(), signal });
   } finally {
     clearTimeout(timer);
   }
