@@ -3,7 +3,6 @@ import { deno } from "./adapters/deno/runtime.ts";
 import { node } from "./adapters/node/runtime.ts";
 import type { SocketErrorCode } from "./errors.ts";
 import { AcceptQueue } from "./net/accept_queue.ts";
-import { rejectOnAbort } from "./net/abort.ts";
 import type { Adapter } from "./net/adapter.ts";
 import { endpointOf } from "./net/address.ts";
 import {
@@ -11,12 +10,12 @@ import {
   type CheckedListen,
   isSecure,
 } from "./net/checked_options.ts";
+import { connectTo, proxyHeaderOf } from "./net/connect_to.ts";
 import { DatagramQueue } from "./net/datagram_queue.ts";
 import { UdpSocket } from "./net/datagram_socket.ts";
-import { encodeProxyHeader } from "./net/proxy_protocol/encode.ts";
+import { closeIfAborted, withDeadline } from "./net/deadline.ts";
 import { ProxyListenerHandle } from "./net/proxy_protocol/listener.ts";
 import { checkProxyProtocol } from "./net/proxy_protocol/trusted_proxies.ts";
-import { setHostname, type SocketConnection } from "./net/socket_connection.ts";
 import {
   type FailedCall,
   socketError,
@@ -38,9 +37,6 @@ import type {
 
 /** The runtimes; a new one is a folder in `adapters/` and a name here. */
 const adapters: readonly Adapter[] = [deno, bun, node];
-
-/** The longest delay in milliseconds; `setTimeout` fires at once beyond it. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 const current = adapters.find(({ isCurrent }) => isCurrent);
 const calls = openOn(current);
@@ -210,17 +206,13 @@ export function openOn(adapter: Adapter | undefined): SocketCalls {
     async connect(options) {
       const checked = checkConnect(options);
       const call = startCall("connect", checked);
-      const header = checkProxyHeader(checked, call);
+      const header = proxyHeaderOf(checked);
       checked.signal?.throwIfAborted();
       return await withDeadline(checked, call, (signal) => {
         const opening = attempt(
           adapter,
           call,
-          async (runtime) => {
-            const connection = await connectTo(runtime, { ...checked, signal });
-            if (header !== undefined) await sendFirst(connection, header);
-            return connection;
-          },
+          (runtime) => connectTo(runtime, { ...checked, signal }, header),
           fallbackCode(checked),
         );
         return signal ? closeIfAborted(opening, signal) : opening;
@@ -246,33 +238,6 @@ function startCall(
   return { syscall, address: endpointOf(options), caller: new Error() };
 }
 
-/** Returns the PROXY header to send first, if the options have one. */
-function checkProxyHeader(
-  options: CheckedConnect,
-  call: FailedCall,
-): Uint8Array | undefined {
-  if (options.transport === "unix" || options.proxyHeader === undefined) {
-    return undefined;
-  }
-  const header = encodeProxyHeader(options.proxyHeader);
-  if (!isSecure(options)) return header;
-  const remedy =
-    "proxyHeader goes before TLS, connect without tls, then startTls";
-  throw socketError("ENOTSUP", call, undefined, remedy);
-}
-
-async function sendFirst(
-  connection: Connection,
-  header: Uint8Array,
-): Promise<void> {
-  try {
-    await connection.send(header);
-  } catch (error) {
-    await connection.close();
-    throw error;
-  }
-}
-
 async function attempt<T>(
   adapter: Adapter | undefined,
   call: FailedCall,
@@ -294,52 +259,9 @@ async function attempt<T>(
   }
 }
 
-async function connectTo(
-  runtime: Adapter,
-  options: CheckedConnect,
-): Promise<SocketConnection> {
-  const connection = await runtime.connect(options);
-  if (options.transport === "tcp") setHostname(connection, options.hostname);
-  return connection;
-}
-
 /** The code of a runtime's error that has none. */
 function fallbackCode(
   options: CheckedListen | CheckedConnect,
 ): SocketErrorCode | undefined {
   return isSecure(options) ? "EPROTO" : undefined;
-}
-
-/** Opens with a signal that aborts after the `timeout` as well, if there is one. */
-async function withDeadline<T>(
-  { timeout = Infinity, signal }: CheckedConnect,
-  call: FailedCall,
-  open: (signal?: AbortSignal) => Promise<T>,
-): Promise<T> {
-  if (timeout > LONGEST_TIMER) return await open(signal);
-  const deadline = new AbortController();
-  const timer = setTimeout(() => {
-    const reason = `no connection after ${timeout} ms`;
-    deadline.abort(socketError("ETIMEDOUT", call, undefined, reason));
-  }, timeout);
-  const signals = signal ? [signal, deadline.signal] : [deadline.signal];
-  try {
-    return await open(AbortSignal.any(signals));
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Rejects at once on abort; not every runtime can, so a late socket is closed. */
-function closeIfAborted(
-  opening: Promise<Connection>,
-  signal: AbortSignal,
-): Promise<Connection> {
-  const { promise, resolve, reject } = Promise.withResolvers<Connection>();
-  rejectOnAbort(signal, promise, () => reject(signal.reason));
-  opening.then((connection) => {
-    if (signal.aborted) connection.close();
-    else resolve(connection);
-  }, reject);
-  return promise;
 }

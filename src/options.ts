@@ -402,8 +402,8 @@ export interface TcpConnectOptions {
   localPort?: number | undefined;
   /**
    * Sends a header of the PROXY protocol first, for a server that expects one:
-   * so it learns the address of a client that the connection is for. `ENOTSUP`
-   * together with `tls`.
+   * so it learns the address of a client that the connection is for. With `tls`
+   * the handshake comes after it.
    */
   proxyHeader?: ProxyHeaderOptions | undefined;
   /**

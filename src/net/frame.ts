@@ -76,6 +76,11 @@ export class Delimited implements Frame {
 
 function prepare(delimiter: Uint8Array | string): Delimiter {
   if (last !== undefined && last.text === delimiter) return last.delimiter;
+  if (typeof delimiter !== "string" && !(delimiter instanceof Uint8Array)) {
+    throw new TypeError(
+      `Invalid delimiter "${delimiter}": expected text or a Uint8Array`,
+    );
+  }
   // A copy, for the caller may change the array while the call waits.
   const bytes = toBytes(delimiter).slice();
   if (bytes.length === 0) {

@@ -5,10 +5,20 @@ const encoder = new TextEncoder();
 
 /** Returns the bytes to send, text as UTF-8, several parts as one. */
 export function toBytes(data: SendData): Uint8Array {
-  if (typeof data === "string") return encoder.encode(data);
-  if (data instanceof Uint8Array) return data;
-  if (Array.isArray(data)) return concat(data.map(toBytes));
-  throw new TypeError(`Cannot send ${describe(data)}`);
+  // A hole is no part, which `map` would leave out.
+  if (Array.isArray(data)) return concat(Array.from(data, partToBytes));
+  return partToBytes(data);
+}
+
+function partToBytes(part: unknown): Uint8Array {
+  if (typeof part === "string") return encoder.encode(part);
+  if (!(part instanceof Uint8Array)) {
+    throw new TypeError(`Cannot send ${describe(part)}`);
+  }
+  if (part.length === 0 && Reflect.get(part.buffer, "detached") === true) {
+    throw new TypeError("Cannot send an array that was transferred");
+  }
+  return part;
 }
 
 function describe(data: unknown): string {
@@ -27,7 +37,9 @@ export function checkLength(
   min = 1,
 ): Promise<never> | undefined {
   const isNumber = typeof length === "number";
-  if (isNumber && Number.isInteger(length) && length >= min) return undefined;
+  if (isNumber && Number.isSafeInteger(length) && length >= min) {
+    return undefined;
+  }
   const message = typeof length === "object" && length !== null
     ? "Invalid maxBytes: options come second, recv(undefined, { signal })"
     : `Cannot receive ${length} bytes: expected an integer from ${min} on`;

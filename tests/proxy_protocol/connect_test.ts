@@ -2,13 +2,13 @@
 import { it } from "node:test";
 import { connect, listen, type ProxyHeaderOptions } from "../../mod.ts";
 import {
-  assert,
   assertEquals,
   assertRejects,
   assertRejectsWith,
   untyped,
 } from "../support/assert.ts";
 import { text } from "../support/bytes.ts";
+import { testTls } from "../support/tls.ts";
 
 const tcp = (hostname: string, port: number) =>
   ({ transport: "tcp", hostname, port }) as const;
@@ -73,9 +73,25 @@ it("proxyHeader is checked", async () => {
     const proxyHeader = untyped<ProxyHeaderOptions>(given);
     await assertRejects(() => connect({ port: 1, proxyHeader }), TypeError);
   }
-  const proxyHeader = { version: 1, source, destination } as const;
-  const error = await assertRejectsWith("ENOTSUP", () => {
-    return connect({ port: 1, proxyHeader, tls: true });
-  });
-  assert(error.message.includes("before TLS"), error.message);
+});
+
+testTls("with TLS the handshake follows the header", async (made) => {
+  const [[source, destination]] = pairs;
+  const proxyProtocol = { trustedProxies: ["127.0.0.1"] };
+  const tls = made.server;
+  await using listener = await listen({ port: 0, proxyProtocol, tls });
+  const { port } = listener.addr;
+  const proxyHeader = { version: 2, source, destination } as const;
+  const [client, server] = await Promise.all([
+    connect({ port, proxyHeader, tls: { caCerts: [made.ca] } }),
+    listener.accept(),
+  ]);
+  assertEquals(server.remoteAddr, source);
+  assertEquals(client.tls?.protocol, "TLSv1.3");
+  await client.send("hello");
+  assertEquals(text(await server.recv()), "hello");
+  await Promise.all([client.close(), server.close()]);
+  const wrong = { port, proxyHeader, tls: { caCerts: [made.otherCa] } };
+  const error = await assertRejectsWith("EPROTO", () => connect(wrong));
+  assertEquals(error.reason, "unknown-ca");
 });
