@@ -115,6 +115,8 @@ export const EXPLANATIONS: Readonly<Record<SocketErrorCode, string>> = {
  * }
  * console.log(typeof isReaderGone);
  * ```
+ *
+ * @category Errors
  */
 export type Syscall =
   | "listen"

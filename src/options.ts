@@ -187,6 +187,8 @@ export interface ProxyProtocolOptions {
  * });
  * console.log(proxy.addr.port);
  * ```
+ *
+ * @category Options
  */
 export interface ProxyHeaderOptions {
   /** The version of the protocol: 1 is a line of text, 2 is binary. */
