@@ -83,6 +83,7 @@ testContract("reset() drops what is queued", async (over) => {
 
 const PEER = `
 s = socket.create_connection(("127.0.0.1", int(args[0])))
+s.sendall(b"connected")
 try:
     while (data := s.recv(65536)):
         pass
@@ -96,6 +97,7 @@ it("a peer in Python sees the reset", async () => {
   await using listener = await listen({ port: 0 });
   await using peer = start(python(PEER, listener.addr.port));
   const conn = await listener.accept();
+  await conn.recv();
   await conn.send("half");
   await conn.reset();
   assertEquals(await peer.line(), "a reset");

@@ -70,7 +70,7 @@ for (const path of ["x.sock", "../x.sock"]) {
   await (await listen({ transport: "unix", path })).close();
   const at = { transport: "unix", path, mode: 0o600, removeStale: true };
   const listener = await listen(at);
-  const client = await connect(at);
+  const client = await connect({ transport: "unix", path });
   const error = await listen(at).catch((error) => error);
   process.chdir("/");
   await client.close();
