@@ -7,7 +7,7 @@ import {
   type TlsFailureReason,
 } from "../errors.ts";
 import { escapeControls, escapeLines } from "../escape.ts";
-import { framesOfCaller, setStack } from "./stack.ts";
+import { startAtCaller } from "./stack.ts";
 import { tlsFailure } from "./tls_failure.ts";
 
 /** Codes of the system or of a runtime, and the code they are reported as. */
@@ -81,7 +81,7 @@ export function socketError(
     message,
     cause === undefined ? options : { ...options, cause },
   );
-  setStack(error, framesOfCaller(caller ?? error));
+  startAtCaller(error, caller ?? new Error());
   return error;
 }
 

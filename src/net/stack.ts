@@ -9,9 +9,13 @@ const PATH = FOLDER && decodeURI(FOLDER.replace(/^file:\/\//, ""));
 const RUNTIME =
   /[ (](node|ext|native|internal|unknown)[:)]|\((index|<anonymous>)/;
 
+function framesIn(stack: string = ""): string[] {
+  return stack.split("\n").filter((line) => /^ +at /.test(line));
+}
+
 /** Returns the frames from the caller's first one on; none if there is none. */
-export function framesOfCaller({ stack = "" }: Error): string[] {
-  const frames = stack.split("\n").filter((line) => /^ +at /.test(line));
+function framesOfCaller({ stack }: Error): string[] {
+  const frames = framesIn(stack);
   const first = frames.findIndex(isCaller);
   if (first < 0) return [];
   // Bun prints the line of a stack's first frame, unless it has no parentheses.
@@ -26,9 +30,31 @@ function isCaller(frame: string): boolean {
     !(frame.includes(FOLDER) || frame.includes(PATH!));
 }
 
-export function setStack(error: Error, frames: readonly string[]): void {
+/**
+ * Has the stack of an error start at the caller's frame in a trace, or leaves
+ * it as it is. That is found out when it is read: few stacks are, and to read
+ * one ends Deno by a panic where no descriptor is left.
+ */
+export function startAtCaller(
+  error: Error,
+  trace: Error,
+  otherwise: () => readonly string[] = () => [],
+): void {
   const { name, message } = error;
-  error.stack = [`${name}: ${message}`, ...frames].join("\n");
+  const set = (value: unknown) =>
+    Object.defineProperty(error, "stack", {
+      value,
+      configurable: true,
+      writable: true,
+    });
+  const get = () => {
+    const found = framesOfCaller(trace);
+    const frames = found.length > 0 ? found : otherwise();
+    const stack = [`${name}: ${message}`, ...frames].join("\n");
+    set(stack);
+    return stack;
+  };
+  Object.defineProperty(error, "stack", { get, set, configurable: true });
 }
 
 /**
@@ -60,8 +86,9 @@ async function rejected(
   // After two turns `resolve` has tied this promise to that of the call.
   await undefined;
   await undefined;
-  const frames = framesOfCaller(new Error());
-  if (frames.length > 0) setStack(error, frames);
+  const { get = () => error.stack } =
+    Object.getOwnPropertyDescriptor(error, "stack") ?? {};
+  startAtCaller(error, new Error(), () => framesIn(get.call(error)));
   onTraced();
   throw error;
 }
