@@ -96,8 +96,42 @@ export function handshakeError(error: unknown): unknown {
   return isSocketError ? error : tlsFailure(error);
 }
 
+/** What a handshake found out about a client's certificate. */
+export interface ClientVerdict {
+  /** The dates of the certificate; undefined where the client sent none. */
+  readonly dates: { readonly from: string; readonly to: string } | undefined;
+  /** The code of its verification, if that failed. */
+  readonly code: string | undefined;
+}
+
+/** Returns why a client is refused, if it is. */
+export function clientFlaw(
+  clientAuth: "request" | "require",
+  { dates, code }: ClientVerdict,
+): TlsFailure | undefined {
+  if (dates === undefined) {
+    return clientAuth === "request"
+      ? undefined
+      : new TlsFailure("no-client-certificate");
+  }
+  const now = Date.now();
+  const isEarly = !(now >= Date.parse(dates.from));
+  // Deno reports a certificate that is not valid yet as one it cannot verify.
+  if (code !== undefined && !isEarly) return clientFailure(code);
+  // A resumed session has the verdict of the first handshake.
+  const isExpired = !(now <= Date.parse(dates.to));
+  return code !== undefined || isEarly || isExpired
+    ? clientFailure("CERT_HAS_EXPIRED")
+    : undefined;
+}
+
+/** The error of a handshake that the peer broke off. */
+export function peerLeft(): Error {
+  return new Error("The peer closed the connection");
+}
+
 /** Why a client's certificate is refused, by the code of its verification. */
-export function clientFailure(code: string): TlsFailure {
+function clientFailure(code: string): TlsFailure {
   const cause = Object.assign(new Error(`The client's certificate: ${code}`), {
     code,
   });

@@ -9,7 +9,7 @@ import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import { connectToFirst } from "../../net/happy_eyeballs.ts";
 import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
-import { tlsFailure } from "../../net/tls_failure.ts";
+import { peerLeft, tlsFailure } from "../../net/tls_failure.ts";
 import { isAddress } from "../../net/hostname.ts";
 import { openAbortable } from "./abortable.ts";
 import {
@@ -141,7 +141,7 @@ class PendingConnect implements SocketEvents {
   }
 
   onClose(error?: BunError): void {
-    const left = new Error("The peer closed the connection");
+    const left = peerLeft();
     this.connected.reject(error ?? tlsFailure(left));
   }
 

@@ -8,7 +8,7 @@ import {
 } from "../../net/address.ts";
 import { PendingHandshakes } from "../../net/pending_handshakes.ts";
 import { socketError, toSocketError } from "../../net/socket_error.ts";
-import { handshakeError } from "../../net/tls_failure.ts";
+import { handshakeError, peerLeft } from "../../net/tls_failure.ts";
 import type { Address, TlsInfo, TlsListenOptions } from "../../socket.ts";
 import {
   Bun,
@@ -17,7 +17,7 @@ import {
   type SocketEvents,
 } from "./api.ts";
 import { isReset, socketOptions, toConnection } from "./socket.ts";
-import { clientFlaw, serverTlsOptions, tlsDescriber } from "./tls.ts";
+import { flawOfClient, serverTlsOptions, tlsDescriber } from "./tls.ts";
 
 /** Bun accepts by itself, so connections wait in the queue, unread. */
 export class BunListener implements ListenerHandle, SocketEvents {
@@ -79,14 +79,14 @@ export class BunListener implements ListenerHandle, SocketEvents {
     const handshakes = this.#handshakes;
     handshakes.add(socket, this.#peerOf(socket));
     const fail = (error?: unknown) => {
-      const reason = handshakeError(error ?? new Error("The peer left"));
+      const reason = handshakeError(error ?? peerLeft());
       handshakes.fail(socket, (call) => toSocketError(reason, call));
     };
     socket.data = {
       onHandshake: (_, ok, error) => {
         // Bun closes the socket of a failed handshake.
         if (!ok) return fail(error);
-        const flaw = clientFlaw(socket, tls.clientAuth, error);
+        const flaw = flawOfClient(socket, tls.clientAuth, error);
         if (flaw !== undefined) {
           fail(flaw);
           socket.close();

@@ -2,13 +2,17 @@ import { rejectOnAbort } from "../../net/abort.ts";
 import type { Handle } from "../../net/handle.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
 import type { TlsRequest } from "../../net/tls_request.ts";
-import { type TlsFailure, tlsFailure } from "../../net/tls_failure.ts";
+import {
+  peerLeft,
+  type TlsFailure,
+  tlsFailure,
+} from "../../net/tls_failure.ts";
 import type { BunError, BunSocket, SocketEvents } from "./api.ts";
 import { BunHandle } from "./handle.ts";
 import { handlers } from "./handlers.ts";
 import {
-  clientFlaw,
   clientTlsOptions,
+  flawOfClient,
   serverTlsOptions,
   tlsDescriber,
 } from "./tls.ts";
@@ -72,8 +76,7 @@ async function handshake(
       const { local, remote } = request;
       resolve(new SocketConnection(handle, local, remote, describe));
     },
-    onClose: (error?: BunError) =>
-      reject(error ?? tlsFailure(new Error("The peer closed the connection"))),
+    onClose: (error?: BunError) => reject(error ?? tlsFailure(peerLeft())),
   };
   const options = { socket: handlers, tls, data: events, isServer: !!server };
   const [, secured] = socket.upgradeTLS(options);
@@ -103,7 +106,9 @@ function flawOf(
   server: TlsRequest["server"],
 ): TlsFailure | undefined {
   if (!ok) return tlsFailure(error);
-  if (server !== undefined) return clientFlaw(socket, server.clientAuth, error);
+  if (server !== undefined) {
+    return flawOfClient(socket, server.clientAuth, error);
+  }
   const isVerified = error === null && socket.authorized;
   return isVerified ? undefined : tlsFailure(error);
 }

@@ -1,5 +1,5 @@
 import { CIPHER_SUITES } from "../../net/tls_suites.ts";
-import { clientFailure, TlsFailure } from "../../net/tls_failure.ts";
+import { clientFlaw, type TlsFailure } from "../../net/tls_failure.ts";
 import { sentName, toTlsInfo } from "../../net/tls_info.ts";
 import type {
   TlsConnectOptions,
@@ -23,31 +23,25 @@ export function serverTlsOptions(
     ...(clientAuth && {
       ca: caCerts,
       requestCert: true,
-      // Only sends an alert if there is no certificate: see `clientFlaw`.
+      // Only sends an alert if there is no certificate: see `flawOfClient`.
       rejectUnauthorized: clientAuth === "require",
     }),
   };
 }
 
 /** Returns why a client is refused, if it is. */
-export function clientFlaw(
+export function flawOfClient(
   socket: BunSocket,
   clientAuth: TlsListenOptions["clientAuth"],
   error: BunError | null,
 ): TlsFailure | undefined {
   if (clientAuth === undefined) return undefined;
   const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) {
-    return clientAuth === "request"
-      ? undefined
-      : new TlsFailure("no-client-certificate");
-  }
-  if (!socket.authorized) return clientFailure(error?.code ?? "CERT_UNTRUSTED");
-  // A resumed session has the verdict of the first handshake.
-  const now = Date.now();
-  const isValid = now >= Date.parse(certificate.validFrom) &&
-    now <= Date.parse(certificate.validTo);
-  return isValid ? undefined : clientFailure("CERT_HAS_EXPIRED");
+  return clientFlaw(clientAuth, {
+    dates: certificate &&
+      { from: certificate.validFrom, to: certificate.validTo },
+    code: socket.authorized ? undefined : error?.code ?? "CERT_UNTRUSTED",
+  });
 }
 
 /** Returns what makes a connection's `tls`. */

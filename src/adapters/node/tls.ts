@@ -12,9 +12,10 @@ import type { CheckedTcpConnect } from "../../net/checked_options.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { toSocketError } from "../../net/socket_error.ts";
 import {
-  clientFailure,
+  clientFlaw,
   handshakeError,
-  TlsFailure,
+  peerLeft,
+  type TlsFailure,
 } from "../../net/tls_failure.ts";
 import { sentName } from "../../net/tls_info.ts";
 import { isAddress } from "../../net/hostname.ts";
@@ -46,7 +47,7 @@ export async function serverHandshakes(
       secureContext,
       ALPNProtocols: alpnProtocols,
       requestCert: clientAuth !== undefined,
-      // Only sends an alert if there is no certificate: see `clientFlaw`.
+      // Only sends an alert if there is no certificate: see `flawOfClient`.
       rejectUnauthorized: clientAuth === "require",
       ...(sni && !isGated && { SNICallback: sniCallback(certificates) }),
       ...(isGated ? {} : SOCKET_OPTIONS),
@@ -162,7 +163,7 @@ export class ServerHandshakes {
     secured.once("secure", () => {
       const certificate = this.#clientAuth && peerCertificate(secured);
       const flaw = this.#clientAuth &&
-        clientFlaw(secured, this.#clientAuth, certificate);
+        flawOfClient(secured, this.#clientAuth, certificate);
       if (flaw) return giveUp(flaw);
       if (!this.#pending.remove(secured)) return;
       const { servername } = secured as { servername?: string | false };
@@ -185,33 +186,20 @@ export class ServerHandshakes {
 type ClientAuth = TlsListenOptions["clientAuth"];
 
 /** Returns why a client is refused, if it is: Node leaves that to its server. */
-function clientFlaw(
+function flawOfClient(
   socket: TLSSocket,
   clientAuth: "request" | "require",
   certificate: PeerCertificate | undefined,
 ): TlsFailure | undefined {
-  if (certificate === undefined) {
-    return clientAuth === "request"
-      ? undefined
-      : new TlsFailure("no-client-certificate");
-  }
-  const ssl = Reflect.get(socket, "ssl");
-  // It throws where a runtime has no such method, which refuses the client.
-  const verdict: string | { code: string } | null | undefined = ssl
-    .verifyError();
-  if (verdict && !isEarly(certificate)) {
-    return clientFailure(typeof verdict === "string" ? verdict : verdict.code);
-  }
-  // A resumed session has the verdict of the first handshake.
-  const isExpired = !(Date.now() <= Date.parse(certificate.valid_to));
-  return verdict || isExpired || isEarly(certificate)
-    ? clientFailure("CERT_HAS_EXPIRED")
-    : undefined;
-}
-
-/** Deno reports a certificate that is not valid yet as one it cannot verify. */
-function isEarly({ valid_from }: PeerCertificate): boolean {
-  return !(Date.now() >= Date.parse(valid_from));
+  // Without a certificate there is a verdict, too. It throws where a runtime
+  // has no such method, which refuses the client.
+  const verdict: string | { code: string } | null | undefined = certificate &&
+    Reflect.get(socket, "ssl").verifyError();
+  return clientFlaw(clientAuth, {
+    dates: certificate &&
+      { from: certificate.valid_from, to: certificate.valid_to },
+    code: (typeof verdict === "object" ? verdict?.code : verdict) || undefined,
+  });
 }
 
 function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
@@ -219,10 +207,6 @@ function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
   // takes the certificate away from Node 24.
   const certificate = socket.getPeerCertificate();
   return certificate?.raw === undefined ? undefined : certificate;
-}
-
-function peerLeft(): Error {
-  return new Error("The peer closed the connection");
 }
 
 /** A client's handshake over a socket. */
