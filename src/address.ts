@@ -28,7 +28,7 @@ export interface UnixAddress {
   /** The transport. */
   transport: "unix";
   /**
-   * The path of the socket file; that of an abstract name begins with a NUL.
+   * The path of the socket file; that of an abstract name starts with a NUL.
    * Empty for a peer without one, which most
    * clients are; on Bun, empty for every client.
    */
@@ -59,7 +59,7 @@ export type AddressOf<Transport extends "tcp" | "unix"> = {
  *
  * @param address The address.
  * @returns `127.0.0.1:80`, `[::1]:80`, `unix:/run/x.sock`, or `unix:@name` for
- *   an abstract Unix address, whose path begins with a NUL.
+ *   an abstract Unix address: its path starts with a NUL.
  *
  * @example Usage
  * ```ts

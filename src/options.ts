@@ -320,9 +320,9 @@ export interface UnixListenOptions {
    * Where that is not possible it is bound at the path itself, and the runtime
    * removes any file that is there at `close()`, another server's, too: where
    * Deno's permissions name the path alone, on a file system without hard
-   * links, and in a folder whose path leaves no room for six more bytes.
+   * links, and in a folder with a path that leaves no room for six more bytes.
    *
-   * On Linux, a path that begins with `"\0"` is an abstract name: without a
+   * On Linux, a path that starts with `"\0"` is an abstract name: without a
    * file, and open to every process of the machine, so `mode` and `removeStale`
    * are a `TypeError`. Deno needs `--allow-net` for it, without a list. On
    * other systems it is `ENOTSUP`.
@@ -339,7 +339,7 @@ export interface UnixListenOptions {
    * has open. Without this option, for any other file, and when in doubt, the
    * path is `EADDRINUSE`. Of several servers that start at once, one gets the
    * path. Deno without every permission, and Deno for a socket of another
-   * network namespace, cannot tell a server that is bound and does not listen
+   * network namespace, cannot distinguish a server that is bound and does not listen
    * yet from an ended one.
    *
    * @default false
@@ -460,7 +460,7 @@ export interface UnixConnectOptions {
   transport: "unix";
   /**
    * The socket file of the server, its path at most 107 bytes; on Linux, an
-   * abstract name if it begins with `"\0"`.
+   * abstract name if it starts with `"\0"`.
    */
   path: string;
   /**

@@ -6,7 +6,7 @@ import { log } from "../servers/log.ts";
 const LINES = 5;
 const SECOND = 1000;
 
-/** What a line tells, beside its time; `text` stands for it in plain lines. */
+/** What a line says, beside its time; `text` stands for it in plain lines. */
 export interface LogEvent {
   event: "connect" | "reject" | "suppressed";
   peer?: string;

@@ -221,7 +221,7 @@ function checkPath(syscall: "listen" | "connect", path: string): void {
   }
   if (path.startsWith("@")) {
     throw new TypeError(
-      `Invalid path "${path}": an abstract name begins with "\\0", ` +
+      `Invalid path "${path}": an abstract name starts with "\\0", ` +
         `"\\0${path.slice(1)}"; a file is "./${path}"`,
     );
   }

@@ -38,7 +38,7 @@ export async function openAbortable(
   return await promise;
 }
 
-/** For a Bun whose `node:net` keeps its native socket to itself. */
+/** For a Bun where `node:net` keeps its native socket to itself. */
 async function openUnabortable(
   hostname: string,
   port: number,

@@ -54,7 +54,7 @@ async function connectErrno(
   // The name of a file ends with a NUL, an abstract one with its length.
   const end = isAbstract(path) ? 0 : 1;
   const address = new Uint8Array(2 + name.length + end);
-  // BSD systems begin with the length.
+  // BSD systems start with the length.
   address.set(isLinux ? [AF_UNIX, 0] : [address.length, AF_UNIX]);
   address.set(name, 2);
   try {
