@@ -1,37 +1,27 @@
 // SIGINT and SIGTERM: the first one stops a program, a second one at once.
 import process from "node:process";
-import { type Address, formatAddress } from "../../mod.ts";
+import {
+  type DatagramServer,
+  formatAddress,
+  type Server,
+  serveUntilSignal as serve,
+} from "../../mod.ts";
 import type { ShutdownSignals } from "./ping/send_loop.ts";
 
-/** Time that clients of a server have after the first signal, in ms. */
-const SERVER_GRACE = 5000;
 /** Time that messages in flight have after the first signal, in ms. */
 const CLIENT_GRACE = 1000;
 
-/**
- * Prints the address of a server and serves until SIGINT or SIGTERM. Clients
- * get five seconds to finish; a second signal closes their connections.
- */
+/** Prints the address of a server and serves until SIGINT or SIGTERM. */
 export async function serveUntilSignal(
-  server: {
-    addr: Address;
-    finished: Promise<void>;
-    shutdown(options: { timeout: number }): Promise<void>;
-  },
+  server: Server | DatagramServer,
   secure = false,
 ): Promise<void> {
-  let signals = 0;
-  const stop = () => {
-    const timeout = signals++ === 0 ? SERVER_GRACE : 0;
-    // `finished` reports what fails.
-    server.shutdown({ timeout }).catch(() => {});
-  };
-  process.on("SIGINT", stop).on("SIGTERM", stop);
   const { addr } = server;
   const kind = secure ? "tls " : addr.transport === "udp" ? "udp " : "";
+  // Signals that a reader of the line sends must be handled by then.
+  const served = serve(server);
   console.log(`listening on ${kind}${formatAddress(addr)}`);
-  await server.finished;
-  process.off("SIGINT", stop).off("SIGTERM", stop);
+  await served;
 }
 
 /**
