@@ -1,4 +1,4 @@
-// Other people's programs as clients of the examples, on every transport.
+// Other people's programs as clients of the servers, on every transport.
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -94,7 +94,7 @@ for (const [name, reach] of Object.entries(programs)) {
         const args = reach[transport];
         if (args === undefined) continue;
         it(`lines come back, ${transport}`, options, async () => {
-          await using server = await serve(runtime, transport, "echo");
+          await using server = await serve(runtime, transport, "parley echo");
           await using peer = start([...first[name], ...args(server)]);
           const few = transport === "UDP" || halting(name, transport);
           await readBack(peer, few ? "one\n" : lines);
@@ -103,7 +103,7 @@ for (const [name, reach] of Object.entries(programs)) {
         // Its own end would be the end of what it reads.
         if (transport === "UDP" || name === "openssl") continue;
         it(`all comes back after its end, ${transport}`, options, async () => {
-          await using server = await serve(runtime, transport, "echo");
+          await using server = await serve(runtime, transport, "parley echo");
           await using peer = start([...first[name], ...args(server)]);
           write(peer, lines);
           peer.process.stdin?.end();
@@ -112,8 +112,8 @@ for (const [name, reach] of Object.entries(programs)) {
           assertEquals(stdout.length, lines.length, stderr);
           assert(stdout === lines, "Other lines came back");
         });
-        it(`greeting.ts ends it, ${transport}`, options, async () => {
-          await using server = await serve(runtime, transport, "greeting");
+        it(`greet ends it, ${transport}`, options, async () => {
+          await using server = await serve(runtime, transport, "parley greet");
           const peer = [...first[name], ...args(server)];
           const command = ["sh", "-c", `"$@" </dev/null`, "sh", ...peer];
           assertEquals(await output(command), "Hello, client!");
@@ -156,7 +156,7 @@ for (const runtime of runtimes) {
   describe(`Python and ${runtime.name}`, () => {
     for (const transport of streamNames) {
       it(`8 MiB come back, then both end, ${transport}`, options, async () => {
-        await using server = await serve(runtime, transport, "echo");
+        await using server = await serve(runtime, transport, "parley echo");
         const body = `
 import random
 # In turns, for two threads must not share an SSL object in Python.
@@ -180,10 +180,10 @@ print(s.recv(1))
       });
 
       it(
-        `greeting.ts is read to a clean end, ${transport}`,
+        `greet is read to a clean end, ${transport}`,
         options,
         async () => {
-          await using server = await serve(runtime, transport, "greeting");
+          await using server = await serve(runtime, transport, "parley greet");
           const printed = await visit(transport, server, "print(to_end())");
           assertEquals(printed, "b'Hello, client!'\n");
         },
@@ -191,7 +191,7 @@ print(s.recv(1))
     }
 
     it("datagrams of all sizes come back", options, async () => {
-      await using server = await serve(runtime, "UDP", "echo");
+      await using server = await serve(runtime, "UDP", "parley echo");
       const body = `
 for length in ${largestDatagram()}, 1, 0:
     data = bytes(i * 7 % 251 for i in range(length))
