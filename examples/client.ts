@@ -90,6 +90,8 @@ async function main(): Promise<void> {
   await ask({ hostname, port, tls }, message);
 }
 
+// The reader, as `head`, may have what it wanted.
+process.stdout.on("error", () => process.exit(1));
 try {
   await main();
 } catch (error) {

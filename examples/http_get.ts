@@ -38,6 +38,8 @@ async function main(): Promise<void> {
   if (last !== 10) process.stdout.write("\n");
 }
 
+// The reader, as `head`, may have what it wanted.
+process.stdout.on("error", () => process.exit(1));
 try {
   await main();
 } catch (error) {

@@ -238,6 +238,13 @@ for (const runtime of runtimes) {
       });
     }
 
+    it("a reader that leaves is no error", options, async () => {
+      await using server = start(python(HTTP_SERVER, "127.0.0.1"));
+      const get = command("http_get", "--port", await server.line());
+      const head = ["sh", "-c", '"$0" "$@" | head -c 4', ...get];
+      await assertPrints(head, "HTTP");
+    });
+
     it("greeting.ts takes --message", options, async () => {
       const message = "Grüße 👋\n";
       await using server = serving("greeting", "--message", message);
