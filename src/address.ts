@@ -48,10 +48,8 @@ export type Address = NetAddress | UnixAddress;
  *
  * @category Connect
  */
-export type AddressOf<Transport extends "tcp" | "unix"> = {
-  tcp: NetAddress<"tcp">;
-  unix: UnixAddress;
-}[Transport];
+export type AddressOf<Transport extends "tcp" | "unix" | undefined> =
+  Transport extends "unix" ? UnixAddress : NetAddress<"tcp">;
 
 /**
  * Formats an address in the usual notation. Control characters, which a peer

@@ -49,29 +49,26 @@ export function canListInterfaces(): boolean {
   return current?.canListInterfaces?.() ?? true;
 }
 
-/**
- * Listens behind a proxy. With `proxyProtocol` the addresses of a
- * connection are those in its header, of whatever transport.
- *
- * @param options The address, by default TCP on 127.0.0.1.
- * @returns The listener, bound and ready for clients.
- *
- * @category Connect
- */
-export function listen<Transport extends "tcp" | "unix" = "tcp">(
-  options: ListenOptions<Transport> & {
-    transport?: Transport | undefined;
-    proxyProtocol: ProxyProtocolOptions | true;
-  },
-): Promise<Listener<AddressOf<Transport>, Address>>;
+// `listen` and `connect` have one signature each: the compiler's error in a call
+// of several names them all, in ten lines. `Transport` is `undefined` if it is
+// not given, and not "tcp", which would be all that an editor offers.
+
 /**
  * Listens for connections, over TCP, TLS or a Unix socket.
+ *
+ * For TCP the options are `port`, `hostname`, `backlog`, `reusePort`,
+ * `keepAlive`, `tls` and `proxyProtocol` ({@linkcode TcpListenOptions}); for a
+ * Unix socket `transport: "unix"`, `path`, `mode`, `removeStale`, `backlog` and
+ * `proxyProtocol` ({@linkcode UnixListenOptions}).
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, otherwise with
  * `SocketError`: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`,
  * `EMFILE`, `ENOENT` (the folder of a Unix socket), `EINVAL` (its path is too
  * long), `EPROTO` (a certificate or key of no use), or `ENOTSUP` for what this
  * runtime cannot do, which is everything where it is none of the three.
+ *
+ * The type of the addresses follows from `transport`; with `proxyProtocol`,
+ * those of a connection are in its header, and of whatever transport.
  *
  * @param options The address, by default TCP on 127.0.0.1.
  * @returns The listener, bound and ready for clients.
@@ -91,9 +88,20 @@ export function listen<Transport extends "tcp" | "unix" = "tcp">(
  *
  * @category Connect
  */
-export function listen<Transport extends "tcp" | "unix" = "tcp">(
-  options: ListenOptions<Transport> & { transport?: Transport | undefined },
-): Promise<Listener<AddressOf<Transport>>>;
+export function listen<
+  Transport extends "tcp" | "unix" | undefined = undefined,
+  Proxied extends boolean | undefined = undefined,
+>(
+  options: ListenOptions<Transport> & {
+    transport?: Transport;
+    proxyProtocol?: ProxyProtocolOptions | Proxied;
+  },
+): Promise<
+  Listener<
+    AddressOf<Transport>,
+    Proxied extends true ? Address : AddressOf<Transport>
+  >
+>;
 export function listen(options: ListenOptions): Promise<Listener> {
   return calls.listen(options);
 }
@@ -103,6 +111,11 @@ export function listen(options: ListenOptions): Promise<Listener> {
  * a `signal` it waits as long as the system does, minutes for a machine that
  * does not answer, and without end for a peer that is silent in its TLS
  * handshake.
+ *
+ * For TCP the options are `port`, `hostname`, `tls`, `localAddress`,
+ * `localPort`, `keepAlive` and `proxyHeader` ({@linkcode TcpConnectOptions});
+ * for a Unix socket `transport: "unix"` and `path`
+ * ({@linkcode UnixConnectOptions}); for both, `timeout` and `signal`.
  *
  * Rejects with `TypeError` or `RangeError` for wrong options, with
  * `signal.reason` when aborted, otherwise with `SocketError`: `ECONNREFUSED`,
@@ -129,15 +142,11 @@ export function listen(options: ListenOptions): Promise<Listener> {
  *
  * @category Connect
  */
-export function connect<Transport extends "tcp" | "unix" = "tcp">(
-  options: ConnectOptions<Transport> & { transport?: Transport | undefined },
+export function connect<
+  Transport extends "tcp" | "unix" | undefined = undefined,
+>(
+  options: ConnectOptions<Transport> & { transport?: Transport },
 ): Promise<Connection<AddressOf<Transport>>>;
-/**
- * Connects by options of a transport that is chosen at run time.
- *
- * @category Connect
- */
-export function connect(options: ConnectOptions): Promise<Connection>;
 export function connect(options: ConnectOptions): Promise<Connection> {
   return calls.connect(options);
 }

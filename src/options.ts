@@ -368,8 +368,8 @@ export interface UnixListenOptions {
  * @category Options
  */
 export type ListenOptions<
-  Transport extends "tcp" | "unix" = "tcp" | "unix",
-> = { tcp: TcpListenOptions; unix: UnixListenOptions }[Transport];
+  Transport extends "tcp" | "unix" | undefined = "tcp" | "unix",
+> = Transport extends "unix" ? UnixListenOptions : TcpListenOptions;
 
 /**
  * Options of {@linkcode connect} for TCP, and with `tls` for TLS.
@@ -503,8 +503,8 @@ export type StartTlsOptions =
  * @category Options
  */
 export type ConnectOptions<
-  Transport extends "tcp" | "unix" = "tcp" | "unix",
-> = { tcp: TcpConnectOptions; unix: UnixConnectOptions }[Transport];
+  Transport extends "tcp" | "unix" | undefined = "tcp" | "unix",
+> = Transport extends "unix" ? UnixConnectOptions : TcpConnectOptions;
 
 /**
  * Options of {@linkcode bind}.

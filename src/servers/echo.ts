@@ -3,12 +3,7 @@ import { isUdp } from "../net/validate.ts";
 import { serve } from "./serve.ts";
 import { serveDatagrams } from "./serve_datagrams.ts";
 import type { ServerOf, ServerOptions } from "./server.ts";
-import type {
-  BindOptions,
-  Connection,
-  TcpListenOptions,
-  UnixListenOptions,
-} from "../socket.ts";
+import type { BindOptions, Connection, ListenOptions } from "../socket.ts";
 
 /**
  * Sends back every byte until the peer ends its side (RFC 862), then ends its
@@ -40,12 +35,12 @@ export function echo(conn: Connection): Promise<void> {
  * @category Options
  */
 export type ServeEchoOptions<
-  Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
-> = {
-  tcp: TcpListenOptions & ServerOptions;
-  unix: UnixListenOptions & ServerOptions;
-  udp: BindOptions & DatagramServerOptions & { transport: "udp" };
-}[Transport];
+  Transport extends "tcp" | "unix" | "udp" | undefined = "tcp" | "unix" | "udp",
+> = Transport extends "udp" ? BindOptions & DatagramServerOptions & {
+    /** The transport. */
+    transport: "udp";
+  }
+  : ListenOptions<Exclude<Transport, "udp">> & ServerOptions;
 
 /**
  * Serves {@linkcode echo} on any transport. Over UDP, sends back each datagram,
@@ -83,9 +78,9 @@ export type ServeEchoOptions<
  * @category Serve
  */
 export async function serveEcho<
-  Transport extends "tcp" | "unix" | "udp" = "tcp",
+  Transport extends "tcp" | "unix" | "udp" | undefined = undefined,
 >(
-  options: ServeEchoOptions<Transport> & { transport?: Transport | undefined },
+  options: ServeEchoOptions<Transport> & { transport?: Transport },
 ): Promise<ServerOf<Transport>> {
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeEchoOptions = options;

@@ -14,9 +14,8 @@ import type { Handler, Server, ServerOf, ServerOptions } from "./server.ts";
 import type {
   BindOptions,
   Connection,
+  ListenOptions,
   NetAddress,
-  TcpListenOptions,
-  UnixListenOptions,
 } from "../socket.ts";
 
 /**
@@ -151,17 +150,8 @@ function checkGreeting(message: unknown, when: string): void {
  * @category Options
  */
 export type ServeGreetingOptions<
-  Transport extends "tcp" | "unix" | "udp" = "tcp" | "unix" | "udp",
-> = {
-  tcp: TcpListenOptions & ServerOptions & GreetingOptions & {
-    /** The greeting. */
-    message: Greeting;
-  };
-  unix: UnixListenOptions & ServerOptions & GreetingOptions & {
-    /** The greeting. */
-    message: Greeting;
-  };
-  udp: BindOptions & DatagramServerOptions & {
+  Transport extends "tcp" | "unix" | "udp" | undefined = "tcp" | "unix" | "udp",
+> = Transport extends "udp" ? BindOptions & DatagramServerOptions & {
     /** The transport. */
     transport: "udp";
     /** The greeting; a function receives the sender and the datagram. */
@@ -172,8 +162,15 @@ export type ServeGreetingOptions<
       | undefined;
     /** Has no effect: each datagram is a message, and the greeting its reply. */
     when?: "connect" | "message" | undefined;
-  };
-}[Transport];
+  }
+  :
+    & ListenOptions<Exclude<Transport, "udp">>
+    & ServerOptions
+    & GreetingOptions
+    & {
+      /** The greeting. */
+      message: Greeting;
+    };
 
 /**
  * Serves {@linkcode greeting} on any transport. Over UDP, replies to each
@@ -211,11 +208,9 @@ export type ServeGreetingOptions<
  * @category Serve
  */
 export async function serveGreeting<
-  Transport extends "tcp" | "unix" | "udp" = "tcp",
+  Transport extends "tcp" | "unix" | "udp" | undefined = undefined,
 >(
-  options: ServeGreetingOptions<Transport> & {
-    transport?: Transport | undefined;
-  },
+  options: ServeGreetingOptions<Transport> & { transport?: Transport },
 ): Promise<ServerOf<Transport>> {
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeGreetingOptions = options;

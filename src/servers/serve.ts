@@ -23,6 +23,11 @@ import type {
  * Listens, and runs a handler for each connection, concurrently. A handler that
  * throws ends only its own connection, see {@linkcode Handler}.
  *
+ * The options are those of {@linkcode listen}, `maxConnections`,
+ * `maxConnectionsPerHost`, `idleTimeout`, `filter`, `signal`, and the callbacks
+ * `onListen`, `onConnect`, `onDisconnect`, `onReject` and `onError`
+ * ({@linkcode ServerOptions}).
+ *
  * Rejects like {@linkcode listen}, with `signal.reason` when aborted before it
  * is ready, and with what `onListen` throws.
  *
@@ -64,9 +69,11 @@ import type {
  *
  * @category Serve
  */
-export async function serve<Transport extends "tcp" | "unix" = "tcp">(
+export async function serve<
+  Transport extends "tcp" | "unix" | undefined = undefined,
+>(
   options: ListenOptions<Transport> & ServerOptions & {
-    transport?: Transport | undefined;
+    transport?: Transport;
   },
   handler: Handler,
 ): Promise<Server<AddressOf<Transport>>> {

@@ -1,11 +1,6 @@
 import type { SocketError } from "../errors.ts";
 import type { DatagramServer } from "./datagram_server.ts";
-import type {
-  Address,
-  Connection,
-  NetAddress,
-  UnixAddress,
-} from "../socket.ts";
+import type { Address, AddressOf, Connection } from "../socket.ts";
 
 /**
  * The second argument of a {@linkcode Handler}.
@@ -249,8 +244,6 @@ export interface Server<A extends Address = Address> extends AsyncDisposable {
  *
  * @category Serve
  */
-export type ServerOf<Transport extends "tcp" | "unix" | "udp"> = {
-  tcp: Server<NetAddress<"tcp">>;
-  unix: Server<UnixAddress>;
-  udp: DatagramServer;
-}[Transport];
+export type ServerOf<Transport extends "tcp" | "unix" | "udp" | undefined> =
+  Transport extends "udp" ? DatagramServer
+    : Server<AddressOf<Exclude<Transport, "udp">>>;

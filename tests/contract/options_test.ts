@@ -1,6 +1,12 @@
 // Which options `listen` and `connect` refuse.
 import { describe, it } from "node:test";
-import { bind, connect, listen, type ListenOptions } from "../../mod.ts";
+import {
+  bind,
+  connect,
+  type ConnectOptions,
+  listen,
+  type ListenOptions,
+} from "../../mod.ts";
 import { assertRejects, untyped } from "../support/assert.ts";
 
 describe("wrong arguments", () => {
@@ -19,7 +25,10 @@ describe("wrong arguments", () => {
         () => listen(untyped<ListenOptions>({ port })),
         TypeError,
       );
-      await assertRejects(() => connect(untyped({ port })), TypeError);
+      await assertRejects(
+        () => connect(untyped<ConnectOptions>({ port })),
+        TypeError,
+      );
     });
   }
   for (const hostname of ["", 127, null]) {
@@ -35,13 +44,19 @@ describe("wrong arguments", () => {
         () => listen(untyped<ListenOptions>(wrong)),
         TypeError,
       );
-      await assertRejects(() => connect(untyped(wrong)), TypeError);
+      await assertRejects(
+        () => connect(untyped<ConnectOptions>(wrong)),
+        TypeError,
+      );
     }
   });
   it("tls on anything but TCP is a TypeError", async () => {
     const unix = { transport: "unix", path: "x.sock", tls: true };
     await assertRejects(() => listen(untyped<ListenOptions>(unix)), TypeError);
-    await assertRejects(() => connect(untyped(unix)), TypeError);
+    await assertRejects(
+      () => connect(untyped<ConnectOptions>(unix)),
+      TypeError,
+    );
     const udp = { port: 0, tls: true };
     await assertRejects(() => bind(udp), TypeError);
   });

@@ -6,9 +6,11 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
 import { bun, node, NODE_MAJOR } from "../support/programs.ts";
 import {
+  COMPILERS,
   denoCommand,
   entryFiles,
   filesIn,
+  installCompilers,
   packed,
   project,
   published,
@@ -181,20 +183,8 @@ function testFromNpm(): void {
     "it compiles wherever a few types of the platform are known",
     options,
     async () => {
-      const where = await dependent({
-        oldest: "npm:typescript@5.7.3",
-        newest: "npm:typescript@7.0.2",
-        "@types/node": "26.6.6",
-        "@types/bun": "1.4.4",
-      });
-      try {
-        await run(where, ["timeout", "30", bunCommand, "install"]);
-      } catch (error) {
-        // The registry cannot be reached, or does not answer.
-        if (!/ downloading package |: 124$/m.test(`${error}`)) throw error;
-        console.log(`Skipped, for TypeScript cannot be installed: ${error}`);
-        return;
-      }
+      const where = await dependent(COMPILERS);
+      if (!await installCompilers(where)) return;
       const compile = async (
         compiler: "oldest" | "newest",
         module: "preserve" | "nodenext",

@@ -19,6 +19,7 @@ import {
 import { refused } from "../support/examples.ts";
 import { noSignals } from "../support/platform.ts";
 import { exchange } from "../support/servers.ts";
+import { portOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
 
 const options = { timeout: 30_000, skip: noSignals() };
@@ -94,7 +95,7 @@ it("a signal before it listens stops it", options, async () => {
     port: 0,
     onListen: async (addr) => {
       assertEquals(handled(), before + 2);
-      port = addr.port;
+      port = portOf(addr);
       await ready.promise;
     },
   }, echo));

@@ -1,6 +1,12 @@
 // How `connect` over TLS fails: peers that are none, aborts, wrong options.
 import { it } from "node:test";
-import { connect, listen, type Listener, type NetAddress } from "../../mod.ts";
+import {
+  connect,
+  type ConnectOptions,
+  listen,
+  type Listener,
+  type NetAddress,
+} from "../../mod.ts";
 import {
   assert,
   assertEquals,
@@ -121,7 +127,10 @@ it("tls that is neither a boolean nor options is a TypeError", {
   await using listener = await listen({ port: 0 });
   const { port } = listener.addr;
   for (const tls of [null, 0, "", 1, "yes"]) {
-    await assertRejects(() => connect(untyped({ port, tls })), TypeError);
+    await assertRejects(
+      () => connect(untyped<ConnectOptions>({ port, tls })),
+      TypeError,
+    );
   }
 });
 

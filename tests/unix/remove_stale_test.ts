@@ -3,7 +3,13 @@ import { spawnSync } from "node:child_process";
 import { lstatSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
-import { connect, listen, type Listener, type UnixAddress } from "../../mod.ts";
+import {
+  type Address,
+  connect,
+  listen,
+  type Listener,
+  type UnixAddress,
+} from "../../mod.ts";
 import { listenOnSocketFile } from "../../src/net/socket_file.ts";
 import { assert, assertEquals, assertRejectsWith } from "../support/assert.ts";
 import { text } from "../support/bytes.ts";
@@ -185,7 +191,7 @@ describe("servers with removeStale that start at once", () => {
   for (const beside of [true, false]) {
     it(`leave a fresh socket, bound beside: ${beside}`, options, async () => {
       const path = await stale();
-      let fresh: Listener<UnixAddress> | undefined;
+      let fresh: Listener<UnixAddress, Address> | undefined;
       const attempt = listenOnSocketFile({ ...at(path), removeStale: true }, {
         listen: (path) => {
           // Binds without the queue of a listener.

@@ -13,7 +13,7 @@ import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { folder } from "../../support/folder.ts";
-import { deno, start } from "../../support/programs.ts";
+import { bun, deno, start } from "../../support/programs.ts";
 
 const repository = fileURLToPath(new URL("../../../", import.meta.url));
 export const [denoCommand] = deno.command;
@@ -93,6 +93,27 @@ export function runAlone(
     "JSR_URL=http://127.0.0.1:9/",
     "NPM_CONFIG_REGISTRY=http://127.0.0.1:9/",
   );
+}
+
+/** The compilers and declarations that a project may depend on. */
+export const COMPILERS = {
+  oldest: "npm:typescript@5.7.3",
+  newest: "npm:typescript@7.0.2",
+  "@types/node": "26.6.6",
+  "@types/bun": "1.4.4",
+};
+
+/** Installs {@linkcode COMPILERS}; says so and returns `false` if it cannot. */
+export async function installCompilers(where: string): Promise<boolean> {
+  try {
+    await run(where, ["timeout", "30", bun.command[0], "install"]);
+    return true;
+  } catch (error) {
+    // The registry cannot be reached, or does not answer.
+    if (!/ downloading package |: 124$/m.test(`${error}`)) throw error;
+    console.log(`Skipped, for TypeScript cannot be installed: ${error}`);
+    return false;
+  }
 }
 
 let copy: Promise<string> | undefined;

@@ -61,7 +61,8 @@ export async function addresses(ways: ListenOptions[]): Promise<void> {
   unix.addr = { transport: "unix", path: "/run/y.sock" };
 
   for (const way of ways) {
-    is<Listener<NetAddress<"tcp"> | UnixAddress>>()(await listen(way));
+    // It may have `proxyProtocol`, whose headers may name any transport.
+    is<Listener<NetAddress<"tcp"> | UnixAddress, Address>>()(await listen(way));
   }
   const transport = ways.length > 1 ? "tcp" : "unix";
   const some = await listen({ transport, port: 0, path: "/run/x.sock" });
@@ -112,6 +113,22 @@ export async function connections(way: ConnectOptions): Promise<void> {
   is<NetAddress<"tcp">>()(proxied.addr);
   // A header may name any transport.
   is<Address>()((await proxied.accept()).remoteAddr);
+  const behind = await listen({
+    port: 0,
+    proxyProtocol: { trustedProxies: [] },
+  });
+  is<Address>()((await behind.accept()).remoteAddr);
+  const path = "/run/x.sock";
+  const proxiedUnix = await listen({
+    transport: "unix",
+    path,
+    proxyProtocol: true,
+  });
+  is<Address>()((await proxiedUnix.accept()).remoteAddr);
+  const plain = await listen({ transport: "unix", path, proxyProtocol: false });
+  is<UnixAddress>()((await plain.accept()).remoteAddr);
+  const none = { transport: undefined, proxyProtocol: undefined };
+  is<Listener<NetAddress<"tcp">>>()(await listen({ port: 0, ...none }));
 }
 
 /** Whether every option that may be left out may be `undefined`, too. */
