@@ -151,6 +151,16 @@ export interface TlsInfo {
  * sockets. The two directions are independent and end separately. Leaving the
  * scope of an `await using` closes the connection.
  *
+ * - {@linkcode Connection.recv | recv}, {@linkcode Connection.recvExactly | recvExactly},
+ *   {@linkcode Connection.recvUntil | recvUntil}, {@linkcode Connection.lines | lines}
+ *   and `for await` receive;
+ * - {@linkcode Connection.send | send} sends,
+ *   {@linkcode Connection.pipeTo | pipeTo} relays,
+ *   {@linkcode Connection.startTls | startTls} goes on with TLS;
+ * - {@linkcode Connection.closeWrite | closeWrite} ends this side,
+ *   {@linkcode Connection.close | close} lets go of both,
+ *   {@linkcode Connection.reset | reset} cuts them off.
+ *
  * The bytes of one `send` may arrive in several `recv` calls, or together with
  * others: the protocol marks where messages end, by a length or a delimiter.
  *

@@ -78,6 +78,7 @@ type Type =
   | { kind: "typeLiteral"; value: Members }
   | { kind: "union" | "intersection"; value: Type[] }
   | { kind: "parenthesized"; value: Type }
+  | { kind: "conditional"; value: { trueType: Type; falseType: Type } }
   | { kind: "typeRef" };
 
 function documentation(url: string): Promise<string> {
@@ -102,6 +103,8 @@ function literals(type: Type): Members[] {
       return type.value.flatMap(literals);
     case "parenthesized":
       return literals(type.value);
+    case "conditional":
+      return [type.value.trueType, type.value.falseType].flatMap(literals);
     default:
       return [];
   }
@@ -122,6 +125,18 @@ const TYPES_WITH_EXAMPLE = new Set([
 
 /** The groups of the reference. */
 const CATEGORIES = ["Connect", "Serve", "UDP", "TLS", "Errors", "Options"];
+
+/** What these pages must name, since their signatures do not. */
+const NAMED: Record<string, string[]> = {
+  listen: ["hostname", "port", "tls", "proxyProtocol", "path", "mode"],
+  connect: ["hostname", "port", "tls", "timeout", "signal", "path"],
+  serve: ["maxConnections", "idleTimeout", "onConnect", "onError", "signal"],
+  // The generated pages have properties first, the calls far below.
+  Connection: [
+    ...["recv", "recvExactly", "recvUntil", "lines", "send", "pipeTo"],
+    ...["startTls", "closeWrite", "close", "reset"],
+  ],
+};
 
 /** A call of each category that has calls. */
 const ESSENTIALS = { Connect: "connect", Serve: "serve", UDP: "bind" };
@@ -199,6 +214,22 @@ describe("documentation", () => {
       }
     },
   );
+
+  it("names the main options, and the calls", options, async () => {
+    const { nodes }: Documentation = JSON.parse(
+      await documentation(entryPoints[0].url),
+    );
+    const { symbols = [] } = Object.values(nodes)[0];
+    for (const [name, words] of Object.entries(NAMED)) {
+      const symbol = symbols.find((symbol) => symbol.name === name);
+      const doc = symbol?.declarations[0].jsDoc?.doc ?? "";
+      const missing = words.filter((word) =>
+        !doc.includes(`\`${word}`) &&
+        !doc.includes(`| ${word}}`)
+      );
+      assertEquals(missing, [], name);
+    }
+  });
 
   for (const { name, command } of runtimes) {
     it(`has examples that run and end on ${name}`, options, async () => {
