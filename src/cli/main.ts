@@ -5,11 +5,9 @@ import { serveEcho, serveGreeting } from "../../mod.ts";
 import { connectAll, connectFlags } from "./connect.ts";
 import { greetingFlags, serverFlags, serverOptions, toWhen } from "./flags.ts";
 import { help } from "./help.ts";
-import { pingDatagrams } from "./ping/datagrams.ts";
 import { pingFlags, toPingOptions } from "./ping/options.ts";
 import { jsonReport, textReport } from "./ping/report.ts";
-import { PingStats } from "./ping/stats.ts";
-import { pingStream } from "./ping/stream.ts";
+import { runPing } from "./ping/run.ts";
 import { isUsageError } from "./program.ts";
 import { onShutdownSignals, serveUntilSignal } from "./shutdown_signals.ts";
 
@@ -110,30 +108,11 @@ async function ping(): Promise<void> {
   });
   const options = toPingOptions(values, targets);
   const report = values.json ? jsonReport(options) : textReport(options);
-  const stats = new PingStats(
-    options.timeout,
-    (event) => report.onEvent(event, stats),
-  );
-  const { target } = options;
-  let error: unknown;
-  const start = performance.now();
-  try {
-    using signals = onShutdownSignals(options.deadline);
-    if (target.transport === "udp") {
-      await pingDatagrams(options, target, stats, signals);
-    } else await pingStream(options, target, stats, signals);
-  } catch (reason) {
-    if (isUsageError(reason)) throw reason;
-    // Thrown below, after the summary.
-    error = reason;
-    stats.markAllLost("it broke off");
-  }
-  const { sent, received } = stats.counts;
-  const ok = error === undefined && stats.intact && sent > 0 &&
-    received === sent;
-  report.finish({ stats, duration: performance.now() - start, ok, error });
-  if (error !== undefined) throw error;
-  if (!ok) process.exitCode = 1;
+  using signals = onShutdownSignals(options.deadline);
+  const result = await runPing(options, report.onEvent, signals);
+  report.finish(result);
+  if (result.error !== undefined) throw result.error;
+  if (!result.ok) process.exitCode = 1;
 }
 
 async function connect(): Promise<void> {

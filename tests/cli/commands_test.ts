@@ -6,15 +6,8 @@ import { greetingFlags, serverFlags } from "../../src/cli/flags.ts";
 import { pingFlags } from "../../src/cli/ping/options.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
-import {
-  assertIntact,
-  assertRefuses,
-  cli,
-  parley,
-  ping,
-  portIn,
-  targetIn,
-} from "../support/cli.ts";
+import { assertRefuses, cli, parley, ping, portIn } from "../support/cli.ts";
+import { assertIntact, targetIn } from "../support/ping.ts";
 import {
   freePort,
   listenFlags,

@@ -1,7 +1,8 @@
 // The output of `ping` on a terminal.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
-import { parley, targetIn } from "../support/cli.ts";
+import { parley } from "../support/cli.ts";
+import { targetIn } from "../support/ping.ts";
 import { options } from "../support/examples.ts";
 import { bun, output, python, runtimes, start } from "../support/programs.ts";
 

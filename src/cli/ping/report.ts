@@ -3,23 +3,13 @@ import process from "node:process";
 import { escapeControls, escapeJson } from "../../escape.ts";
 import type { PingOptions } from "./options.ts";
 import type { Difference } from "./payload.ts";
+import type { PingResult } from "./run.ts";
 import type {
   Counts,
   PingEvent,
   PingStats,
   RoundTripSummary,
 } from "./stats.ts";
-
-/** The result of a run. */
-export interface PingResult {
-  stats: PingStats;
-  /** Milliseconds. */
-  duration: number;
-  /** Whether all messages came back intact, and nothing else did. */
-  ok: boolean;
-  /** The error that ended the run, or `undefined`. */
-  error: unknown;
-}
 
 /** Prints events and the result. */
 export interface Report {
@@ -85,7 +75,10 @@ export function textReport({ target, size, quiet }: PingOptions): Report {
 }
 
 /** Prints one JSON document at the end. */
-export function jsonReport({ target, size }: PingOptions): Report {
+export function jsonReport(
+  { target, size }: PingOptions,
+  print: (text: string) => void = printAll,
+): Report {
   const faults: JsonFault[] = [];
   return {
     onEvent(event) {
@@ -112,11 +105,15 @@ export function jsonReport({ target, size }: PingOptions): Report {
         faults,
         error: error === undefined ? null : toJsonError(error),
       };
-      // Bun's `console.log` does not report a full disk.
       const json = JSON.stringify(document, undefined, 2);
-      process.stdout.write(`${escapeJson(json)}\n`);
+      print(`${escapeJson(json)}\n`);
     },
   };
+}
+
+/** Bun's `console.log` does not report a full disk. */
+function printAll(text: string): void {
+  process.stdout.write(text);
 }
 
 function formatTitle(
