@@ -34,8 +34,8 @@ const [nodeCommand] = node.command;
 const denoTest = [denoCommand, "test", "-A"];
 const nodeTest = [
   ...[nodeCommand, "--test", "--test-reporter=spec"],
-  // Of a file, so that one that hangs fails.
-  ...["--test-concurrency=2", "--test-timeout=180000"],
+  // A process per file would take half as long again, to load the package.
+  ...["--test-isolation=none", "--test-timeout=180000"],
 ];
 
 // What Node compiles, it compiles once for its hundreds of processes.

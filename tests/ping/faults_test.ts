@@ -235,12 +235,14 @@ const streams: Record<string, Fault> = {
   },
   "ends early": {
     on: "if n == 3: break",
+    args: ["-i", "0"],
     expected: { sent: 3, received: 2, lost: 1, missingBytes: 56 },
     faults: ["end - -", "lost 3 -"],
     text: "ended the connection before we did",
   },
   "ends early, in a message": {
     on: "if n == 3: conn.sendall(d[:30]); break",
+    args: ["-i", "0"],
     expected: { sent: 3, received: 2, corrupt: 1, missingBytes: 26 },
     faults: ["end - -", "truncated 3 30"],
   },
@@ -251,6 +253,7 @@ const streams: Record<string, Fault> = {
   },
   "resets in the middle": {
     on: "if n == 3: conn.sendall(d[:30]); reset()",
+    args: ["-i", "0"],
     expected: { sent: 3, received: 2 },
     text: '"code":"ECONNRESET"',
   },
