@@ -14,6 +14,10 @@ const server = (port: number) =>
                                     [300000]
       --json                        print about clients in JSON`;
 
+/** The flag of the servers that their examples lack. */
+const metrics =
+  "      --metrics [HOST:]PORT         HTTP with counters, /metrics for Prometheus";
+
 const ends = "Ctrl+C stops it: clients get five seconds to finish, a second " +
   "one none.";
 
@@ -66,6 +70,7 @@ Where there is no such executable:
 An echo server (RFC 862): sends back whatever comes, until the client ends.
 
 ${server(65432)}
+${metrics}
 
 ${ends}
 What it prints about clients: parley help log.
@@ -79,6 +84,7 @@ A greeting server: says hello and hangs up.
       --message TEXT                the greeting [Hello, client!]
       --when connect|message        at once, or after the client spoke [connect]
 ${server(8080)}
+${metrics}
 
 ${ends}
 

@@ -18,7 +18,8 @@ export async function serveUntilSignal(
     finished: Promise<void>;
     shutdown(options: { timeout: number }): Promise<void>;
   },
-  secure = false,
+  { cert }: { cert?: string },
+  metricsUrl?: string,
 ): Promise<void> {
   let signals = 0;
   const stop = () => {
@@ -28,8 +29,13 @@ export async function serveUntilSignal(
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const { addr } = server;
-  const kind = secure ? "tls " : addr.transport === "udp" ? "udp " : "";
+  const kind = cert !== undefined
+    ? "tls "
+    : addr.transport === "udp"
+    ? "udp "
+    : "";
   console.log(`listening on ${kind}${formatAddress(addr)}`);
+  if (metricsUrl !== undefined) console.log(`metrics on ${metricsUrl}`);
   await server.finished;
   process.off("SIGINT", stop).off("SIGTERM", stop);
 }
