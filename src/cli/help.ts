@@ -146,10 +146,11 @@ On a stream, messages below 16 bytes cannot show which one is missing.`,
 why some were rejected, five a second, then a count. It is dropped while
 standard error takes none. Each line starts with the time, in UTC; with --json
 it is a document instead:
-  time, event  "connect", "reject" or "suppressed"
+  time, event  "connect", "reject", "suppressed" or "shutdown"
   peer         the client's address
-  code         of a reject, as EAGAIN, and the message that explains it
-  count        of the lines that were left out
+  code         of a reject, as EAGAIN
+  message      that explains a reject or a shutdown
+  count        of the lines that were left out, or clients waited for
 
 With --udp nothing is printed; replies are guarded
 against loops: to one peer 10,000 at once, then 1,000 a second; to one IP five

@@ -254,15 +254,7 @@ for (const runtime of runtimes) {
     });
 
     it("a wrong address is a wrong argument", options, async () => {
-      const wrong = [
-        "",
-        "x",
-        ":1",
-        "::1:9",
-        "127.0.0.1",
-        "127.0.0.1:",
-        "[::1]",
-      ];
+      const wrong = ["", "::1:9", "127.0.0.1:"];
       for (const address of wrong) {
         const command = run("echo", "--port=0", `--metrics=${address}`);
         await assertRefuses(command, "expected PORT, HOST:PORT", 2);
