@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { connect as connectSocket } from "node:net";
 import { once } from "node:events";
 import { describe, it } from "node:test";
-import { bind, connect, type NetAddress, SocketError } from "../../mod.ts";
+import { bind, connect, SocketError } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { recvAll, recvExactly, text } from "../support/bytes.ts";
 import { assertRefuses, cli, parley, portIn } from "../support/cli.ts";
