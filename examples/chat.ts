@@ -47,5 +47,5 @@ await run(async () => {
       broadcast(`${name} left\n`, conn);
     }
   });
-  await serveUntilSignal(server, values.cert !== undefined);
+  await serveUntilSignal(server, values);
 }, { help });

@@ -18,5 +18,5 @@ await run(async () => {
     ...serverOptions(values),
     message: () => `${new Date().toUTCString()}\r\n`,
   });
-  await serveUntilSignal(server, values.cert !== undefined);
+  await serveUntilSignal(server, values);
 }, { help });

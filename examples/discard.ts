@@ -20,5 +20,5 @@ await run(async () => {
     : await serve(options, async (conn) => {
       while (await conn.recv() !== null);
     });
-  await serveUntilSignal(server, values.cert !== undefined);
+  await serveUntilSignal(server, values);
 }, { help });

@@ -15,5 +15,5 @@ const help = exampleHelp(
 await run(async () => {
   const { values } = parseArgs({ options: serverFlags("65432") });
   const server = await serveEcho(serverOptions(values));
-  await serveUntilSignal(server, values.cert !== undefined);
+  await serveUntilSignal(server, values);
 }, { help });

@@ -21,5 +21,5 @@ await run(async () => {
     message: values.message,
     when: toWhen(values.when),
   });
-  await serveUntilSignal(server, values.cert !== undefined);
+  await serveUntilSignal(server, values);
 }, { help });

@@ -51,5 +51,5 @@ await run(async () => {
       throw error;
     }
   });
-  await serveUntilSignal(server, values.cert !== undefined);
+  await serveUntilSignal(server, values);
 }, { help });

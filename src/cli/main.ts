@@ -1,10 +1,22 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import config from "../../deno.json" with { type: "json" };
-import { serveEcho, serveGreeting } from "../../mod.ts";
+import {
+  type DatagramServer,
+  serveEcho,
+  serveGreeting,
+  type Server,
+} from "../../mod.ts";
 import { connectAll, connectFlags } from "./connect.ts";
-import { greetingFlags, serverFlags, serverOptions, toWhen } from "./flags.ts";
+import {
+  greetingFlags,
+  type ServerFlags,
+  serverFlags,
+  serverOptions,
+  toWhen,
+} from "./flags.ts";
 import { help } from "./help.ts";
+import { metricsFlag, serveMetrics } from "./metrics.ts";
 import { pingFlags, toPingOptions } from "./ping/options.ts";
 import { jsonReport, textReport } from "./ping/report.ts";
 import { runPing } from "./ping/run.ts";
@@ -79,26 +91,38 @@ function shorten(error: Error): string {
 
 async function echo(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: serverFlags("65432"),
+    options: { ...serverFlags("65432"), ...metricsFlag },
     allowPositionals: true,
   });
   rejectArguments(positionals);
-  const server = await serveEcho(serverOptions(values));
-  await serveUntilSignal(server, values.cert !== undefined);
+  const options = serverOptions(values);
+  await runServer(values, () => serveEcho(options));
 }
 
 async function greet(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: greetingFlags,
+    options: { ...greetingFlags, ...metricsFlag },
     allowPositionals: true,
   });
   rejectArguments(positionals);
-  const server = await serveGreeting({
-    ...serverOptions(values),
-    message: values.message,
-    when: toWhen(values.when),
-  });
-  await serveUntilSignal(server, values.cert !== undefined);
+  const { message, when } = values;
+  const options = { ...serverOptions(values), message, when: toWhen(when) };
+  await runServer(values, () => serveGreeting(options));
+}
+
+/** Runs a server until a signal, with its metrics if they are asked for. */
+async function runServer(
+  flags: ServerFlags & { metrics?: string },
+  serve: () => Promise<Server | DatagramServer>,
+): Promise<void> {
+  let server: Server | DatagramServer | undefined;
+  const metrics = await serveMetrics(flags.metrics, () => server?.stats());
+  try {
+    server = await serve();
+    await serveUntilSignal(server, flags, metrics?.url);
+  } finally {
+    metrics?.close();
+  }
 }
 
 async function ping(): Promise<void> {

@@ -258,20 +258,28 @@ interface Screen {
   erase(): void;
 }
 
+/** Erases from the cursor to the end of the screen. */
+const ERASE_BELOW = "\x1b[J";
+
 function createScreen(): Screen {
   const { stdout } = process;
-  let hasStatus = false;
-  // One column less: a full line would wrap.
-  const width = () => (stdout.columns || 80) - 1;
-  // The cursor returns: a terminal prints ^C at its position.
-  const write = (text: string) =>
-    stdout.write(
-      `\r${escapeControls(text).slice(0, width()).padEnd(width())}\r`,
-    );
-  const erase = () => {
-    if (hasStatus) write("");
-    hasStatus = false;
+  let statusLine = "";
+  const write = (text: string) => {
+    // One column less: a full line would wrap. A narrower terminal has wrapped
+    // what was there, so all below goes.
+    const cut = escapeControls(text).slice(0, (stdout.columns || 80) - 1);
+    // The cursor returns: a terminal prints ^C at its position.
+    stdout.write(`\r${cut}${ERASE_BELOW}\r`);
   };
+  const erase = () => {
+    if (statusLine !== "") write("");
+    statusLine = "";
+  };
+  if (stdout.isTTY) {
+    stdout.on("resize", () => {
+      if (statusLine !== "") write(statusLine);
+    });
+  }
   return {
     print(line) {
       erase();
@@ -279,7 +287,7 @@ function createScreen(): Screen {
     },
     status(text) {
       if (!stdout.isTTY) return;
-      hasStatus = true;
+      statusLine = text;
       write(text);
     },
     erase,
