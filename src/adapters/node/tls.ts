@@ -163,7 +163,7 @@ export class ServerHandshakes {
     secured.once("secure", () => {
       const certificate = this.#clientAuth && peerCertificate(secured);
       const flaw = this.#clientAuth &&
-        flawOfClient(secured, this.#clientAuth, certificate);
+        this.#flawOfClient(secured, this.#clientAuth, certificate);
       if (flaw) return giveUp(flaw);
       if (!this.#pending.remove(secured)) return;
       const { servername } = secured as { servername?: string | false };
@@ -177,6 +177,31 @@ export class ServerHandshakes {
     });
   }
 
+  /** Returns why a client is refused, if it is: Node leaves that to its server. */
+  #flawOfClient(
+    socket: TLSSocket,
+    clientAuth: "request" | "require",
+    certificate: PeerCertificate | undefined,
+  ): TlsFailure | undefined {
+    const { verified } = this.#certificates;
+    // Without a certificate there is a verdict, too. It throws where a runtime
+    // has no such method, which refuses the client.
+    const verdict: string | { code: string } | null | undefined = certificate &&
+      Reflect.get(socket, "ssl").verifyError();
+    const flaw = clientFlaw(clientAuth, {
+      dates: certificate &&
+        { from: certificate.valid_from, to: certificate.valid_to },
+      code: (typeof verdict === "object" ? verdict?.code : verdict) ||
+        undefined,
+      isUnverified: certificate !== undefined && socket.isSessionReused() &&
+        !verified.has(certificate.fingerprint256),
+    });
+    if (flaw === undefined && certificate) {
+      verified.add(certificate.fingerprint256);
+    }
+    return flaw;
+  }
+
   /** Closes those that are under way. */
   clear(): void {
     this.#pending.clear();
@@ -184,23 +209,6 @@ export class ServerHandshakes {
 }
 
 type ClientAuth = TlsListenOptions["clientAuth"];
-
-/** Returns why a client is refused, if it is: Node leaves that to its server. */
-function flawOfClient(
-  socket: TLSSocket,
-  clientAuth: "request" | "require",
-  certificate: PeerCertificate | undefined,
-): TlsFailure | undefined {
-  // Without a certificate there is a verdict, too. It throws where a runtime
-  // has no such method, which refuses the client.
-  const verdict: string | { code: string } | null | undefined = certificate &&
-    Reflect.get(socket, "ssl").verifyError();
-  return clientFlaw(clientAuth, {
-    dates: certificate &&
-      { from: certificate.valid_from, to: certificate.valid_to },
-    code: (typeof verdict === "object" ? verdict?.code : verdict) || undefined,
-  });
-}
 
 function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
   // An object without properties if there is none. `getPeerX509Certificate`
