@@ -1,7 +1,6 @@
 // Client certificates: who gets in, and who never reaches `accept`.
 import {
   connect,
-  type Connection,
   listen,
   type Listener,
   type NetAddress,
@@ -17,21 +16,12 @@ import {
 } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
 import type { Certificates } from "../support/certificates.ts";
-import { testTls } from "../support/tls.ts";
+import { join, testTls, toPem } from "../support/tls.ts";
 
 /** On Bun a listener with `sni` shakes hands in another way. */
 const WAYS: Partial<TlsListenOptions>[] = [{}, { sni: () => undefined }];
 
 const AUTH = ["request", "require"] as const;
-
-/** Both ends of a connection. */
-async function join(
-  listener: Listener<NetAddress>,
-  tls: TlsConnectOptions,
-): Promise<[client: Connection, server: Connection]> {
-  const { port } = listener.addr;
-  return await Promise.all([connect({ port, tls }), listener.accept()]);
-}
 
 /**
  * Asserts that a client is closed, and that the listener hands out only the
@@ -205,11 +195,3 @@ testTls(
     );
   },
 );
-
-function toPem(der: Uint8Array): string {
-  const lines = btoa(String.fromCharCode(...der)).replace(
-    /.{64}(?!$)/g,
-    "$&\n",
-  );
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----`;
-}
