@@ -12,7 +12,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import type { Certificates, Identity } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { onBun, onDeno } from "../support/platform.ts";
-import { start } from "../support/programs.ts";
+import { output, python, start } from "../support/programs.ts";
 import { identityFile, testTls, toPem } from "../support/tls.ts";
 import { until } from "../support/wait.ts";
 
@@ -74,7 +74,7 @@ async function assertRejected(
   reason: TlsFailureReason,
 ): Promise<void> {
   await until(() => rejects.length > 0);
-  const [{ code, reason: found }] = rejects.splice(0);
+  const [{ code, reason: found }] = rejects.splice(0, 1);
   assertEquals([code, found], ["EPROTO", reason]);
 }
 
@@ -203,6 +203,87 @@ for (const version of VERSIONS) {
       const known = await askBy(strict, ...own, "-sess_in", file);
       assert(known.answer?.startsWith("stranger asks"), known.answer);
       assertEquals(strict.rejects, []);
+    }
+  });
+}
+
+/** Python's clients: `ask` connects, and returns what came of it. */
+const PYTHON = `
+import ssl
+port, ca, version = int(args[0]), args[1], ssl.TLSVersion[args[2]]
+def client(cert=None):
+    context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = context.maximum_version = version
+    if cert:
+        context.load_cert_chain(cert)
+    return context
+sessions = []
+def ask(context, name, session=None):
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            conn = context.wrap_socket(raw, server_hostname=name,
+                session=session, suppress_ragged_eofs=False)
+            answer = b""
+            while data := conn.recv(1000):
+                answer += data
+            sessions.append(conn.session)
+            subject = dict(pair[0] for pair in conn.getpeercert()["subject"])
+            reused = "again" if conn.session_reused else "anew"
+            return f"{subject['commonName']} {reused} {answer.decode().strip()}"
+    except ssl.SSLError as error:
+        return error.reason or "reset"
+    except ConnectionResetError:
+        return "reset"
+`;
+
+for (const protocol of ["TLSv1.2", "TLSv1.3"]) {
+  const version = protocol.replace(".", "_");
+
+  testTls(`Python's ssl by ${protocol}`, async (made) => {
+    for (const clientAuth of AUTH) {
+      await using served = await serveAnswers(made, clientAuth, "sni");
+      const script = `${PYTHON}
+own = client(args[3])
+print(ask(own, "localhost"))
+print(ask(own, "stranger.invalid"))
+print(ask(own, "stranger.invalid", sessions[-1]))
+print(ask(client(), "localhost"))
+for file in args[4:]:
+    print(ask(client(file), "localhost"))
+`;
+      const own = identityFile(made.stranger);
+      const wrong = flawed(made).map(([, identity]) => identityFile(identity));
+      const files = [made.caFile, version, own, ...wrong];
+      const lines = (await output(python(script, served.port, ...files)))
+        .trim().split("\n");
+      const nameless = protocol === "TLSv1.2" && !onBun && !onDeno;
+      assertEquals(lines.slice(0, 3), [
+        `server anew <stranger asks localhost by ${protocol}>`,
+        `stranger anew <stranger asks ${serverName} by ${protocol}>`,
+        `stranger again <stranger asks ${
+          nameless ? undefined : serverName
+        } by ${protocol}>`,
+      ]);
+      const [without, ...refused] = lines.slice(3);
+      if (clientAuth === "request") {
+        assertEquals(
+          without,
+          `server anew <nobody asks localhost by ${protocol}>`,
+        );
+      } else {
+        const alerts = [
+          "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+          "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        ];
+        assert(alerts.includes(without), without);
+        await assertRejected(served.rejects, "no-client-certificate");
+      }
+      assertEquals(refused.length, wrong.length);
+      for (const [i, [reason]] of flawed(made).entries()) {
+        const ends = ["UNEXPECTED_EOF_WHILE_READING", "reset"];
+        assert(ends.includes(refused[i]), `${reason}: ${refused[i]}`);
+        await assertRejected(served.rejects, reason);
+      }
     }
   });
 }

@@ -16,6 +16,7 @@ import {
 } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
 import type { Certificates } from "../support/certificates.ts";
+import { onBun, onDeno } from "../support/platform.ts";
 import { join, testTls, toPem } from "../support/tls.ts";
 
 /** On Bun a listener with `sni` shakes hands in another way. */
@@ -105,6 +106,33 @@ testTls("require: a client without a certificate is told so", async (made) => {
     assert(error.message.startsWith("Cannot receive"), error.message);
   }
 });
+
+testTls("a client whose certificate is refused meets a reset", async (made) => {
+  const { ca, server, foreign, expired } = made;
+  for (const clientAuth of AUTH) {
+    for (const way of WAYS) {
+      const tls = { ...server, clientAuth, caCerts: [ca], ...way };
+      await using listener = await listen({ port: 0, tls });
+      const { port } = listener.addr;
+      for (const identity of [foreign, expired]) {
+        // TLS 1.3: the client has finished before the server verifies it.
+        const asked = { caCerts: [ca], ...identity };
+        await using client = await connect({ port, tls: asked });
+        if (hasReset(way, clientAuth)) {
+          await assertRejectsWith("ECONNRESET", () => client.recv());
+        } else assertEquals(await client.recv(), null);
+      }
+    }
+  }
+});
+
+/** Deno has no reset; Bun's `node:tls` ends the socket by itself. */
+function hasReset(
+  way: Partial<TlsListenOptions>,
+  clientAuth: "request" | "require",
+): boolean {
+  return !onDeno && !(onBun && way.sni && clientAuth === "require");
+}
 
 testTls("request: a client without a certificate gets in", async (made) => {
   const { ca, server } = made;

@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
 import type {
   PeerCertificate,
   SecureContext,
@@ -164,7 +166,7 @@ export class ServerHandshakes {
       const certificate = this.#clientAuth && peerCertificate(secured);
       const flaw = this.#clientAuth &&
         this.#flawOfClient(secured, this.#clientAuth, certificate);
-      if (flaw) return giveUp(flaw);
+      if (flaw) return this.#refuse(secured, socket, flaw);
       if (!this.#pending.remove(secured)) return;
       const { servername } = secured as { servername?: string | false };
       const names = {
@@ -200,6 +202,20 @@ export class ServerHandshakes {
       verified.add(certificate.fingerprint256);
     }
     return flaw;
+  }
+
+  /**
+   * Closes a client after its handshake, by a reset where there is one: no
+   * alert can be sent any more, and an end would look like that of a reply.
+   */
+  #refuse(secured: TLSSocket, socket: Duplex, flaw: TlsFailure): void {
+    if (!this.#fail(secured, flaw)) return;
+    // Amid an event of TLS it would end Node by a segmentation fault.
+    setImmediate(() => {
+      if ("resetAndDestroy" in socket) (socket as Socket).resetAndDestroy();
+      secured.destroy();
+      socket.destroy();
+    });
   }
 
   /** Closes those that are under way. */
