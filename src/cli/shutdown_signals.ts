@@ -1,11 +1,16 @@
 // SIGINT and SIGTERM: the first one stops a program, a second one at once.
 import process from "node:process";
-import { type DatagramServer, formatAddress, type Server } from "../../mod.ts";
+import {
+  type DatagramServer,
+  formatAddress,
+  type Server,
+  serveUntilSignal as serve,
+} from "../../mod.ts";
 import { logEvent } from "./client_log.ts";
 import type { ShutdownSignals } from "./ping/send_loop.ts";
 
-/** Time that clients of a server have after the first signal, in ms. */
-const SERVER_GRACE = 5000;
+/** Seconds that clients of a server have after the first signal. */
+const SERVER_GRACE = 5;
 /** Time in which clients that are about to end do so, in ms. */
 const NOTICE_DELAY = 100;
 /** Time that messages in flight have after the first signal, in ms. */
@@ -13,8 +18,7 @@ const CLIENT_GRACE = 1000;
 
 /**
  * Prints the address of a server, and that of its metrics, and serves until
- * SIGINT or SIGTERM. Clients get five seconds to finish; a second signal closes
- * their connections.
+ * SIGINT or SIGTERM. Prints then how many clients the shutdown waits for.
  */
 export async function serveUntilSignal(
   server: Server | DatagramServer,
@@ -22,24 +26,22 @@ export async function serveUntilSignal(
   metricsUrl?: string,
 ): Promise<void> {
   let notice: ReturnType<typeof setTimeout> | undefined;
-  const stop = () => {
-    const timeout = notice === undefined ? SERVER_GRACE : 0;
-    clearTimeout(notice);
-    if (timeout > 0) notice = setTimeout(logWait, NOTICE_DELAY, server, json);
-    // `finished` reports what fails.
-    server.shutdown({ timeout }).catch(() => {});
+  const onSignal = () => {
+    notice ??= setTimeout(logWait, NOTICE_DELAY, server, json);
   };
-  process.on("SIGINT", stop).on("SIGTERM", stop);
+  // Signals that a reader of the line sends must be handled by then.
+  const served = serve(server);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   const { addr } = server;
   const secure = cert === undefined ? "" : "tls ";
   const kind = addr.transport === "udp" ? "udp " : secure;
   console.log(`listening on ${kind}${formatAddress(addr)}`);
   if (metricsUrl !== undefined) console.log(`metrics on ${metricsUrl}`);
   try {
-    await server.finished;
+    await served;
   } finally {
     clearTimeout(notice);
-    process.off("SIGINT", stop).off("SIGTERM", stop);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
 }
 
@@ -51,7 +53,7 @@ function logWait(server: Server | DatagramServer, json: boolean): void {
   const [clients, them] = count === 1
     ? ["1 client", "it"]
     : [`${count} clients`, "them"];
-  const text = `waiting up to ${SERVER_GRACE / 1000} s for ${clients}; ` +
+  const text = `waiting up to ${SERVER_GRACE} s for ${clients}; ` +
     `Ctrl+C again closes ${them}`;
   logEvent({ event: "shutdown", count, text }, json);
 }

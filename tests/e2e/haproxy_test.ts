@@ -1,4 +1,4 @@
-// The examples behind HAProxy: with its recipe, and with a PROXY header.
+// The echo server behind HAProxy: with its recipe, and with a PROXY header.
 import { it } from "node:test";
 import {
   connect,
@@ -148,13 +148,13 @@ it("haproxy.cfg shares clients, names them, survives an end", {
 
 for (const runtime of runtimes) {
   it(
-    `HAProxy in front of echo.ts on ${runtime.name}`,
+    `HAProxy in front of parley echo on ${runtime.name}`,
     withHaproxy,
     async () => {
       for (const name of ["TCP/IPv4", "Unix"] as const) {
         const trusted = name === "Unix" ? "unix" : "127.0.0.0/8,::1";
         const flag = `--proxy-protocol=${trusted}`;
-        await using server = await serve(runtime, name, "echo", flag);
+        await using server = await serve(runtime, name, "parley echo", flag);
         const port = await freePort();
         const app = name === "Unix"
           ? `unix@${server.path}`
