@@ -40,7 +40,8 @@ export interface TlsListenOptions {
   /**
    * Asks the clients for a certificate, of an authority in `caCerts`. With
    * `"require"` no client is accepted without one, with `"request"` one without
-   * any is; a certificate that cannot be verified is rejected by both.
+   * any is; a certificate that cannot be verified is rejected by both, and its
+   * client reset, or on Deno closed.
    */
   clientAuth?: "request" | "require" | undefined;
   /**
@@ -120,7 +121,13 @@ export interface TlsConnectOptions {
    * @default []
    */
   alpnProtocols?: string[] | undefined;
-  /** The certificate chain of this client, PEM, for a server that asks for it. */
+  /**
+   * The certificate chain of this client, PEM, for a server that asks for it.
+   * In TLS 1.3 the server looks at it after the handshake, so `connect` resolves
+   * and the next `recv` rejects: with `EPROTO` and the reason
+   * `"no-client-certificate"` or `"handshake"` if the server says why, otherwise
+   * with `ECONNRESET`, or it is the end.
+   */
   cert?: string | undefined;
   /** The private key of `cert`, PEM. */
   key?: string | undefined;

@@ -594,8 +594,9 @@ export interface DatagramSocket
   ): Promise<void>;
   /**
    * Joins a multicast group, to receive the datagrams sent to it. The socket
-   * must be bound to `"0.0.0.0"` or `"::"`. One that is bound to the address of
-   * an interface sends there; others send where the system's routes lead.
+   * must be bound to `"0.0.0.0"` or `"::"`. One that is bound to the IPv4 address
+   * of an interface sends there; others send where the system's routes lead, for
+   * IPv6 to the interface that the destination names: `"ff02::fb%eth0"`.
    *
    * Rejects with `EADDRINUSE` if it is joined already, with `ENODEV` if no
    * interface has the address, with `EACCES` without Deno's permission to list

@@ -102,12 +102,14 @@ export interface ClientVerdict {
   readonly dates: { readonly from: string; readonly to: string } | undefined;
   /** The code of its verification, if that failed. */
   readonly code: string | undefined;
+  /** Whether it was not verified at all, as that of a resumed session. */
+  readonly isUnverified?: boolean;
 }
 
 /** Returns why a client is refused, if it is. */
 export function clientFlaw(
   clientAuth: "request" | "require",
-  { dates, code }: ClientVerdict,
+  { dates, code, isUnverified }: ClientVerdict,
 ): TlsFailure | undefined {
   if (dates === undefined) {
     return clientAuth === "request"
@@ -120,9 +122,10 @@ export function clientFlaw(
   if (code !== undefined && !isEarly) return clientFailure(code);
   // A resumed session has the verdict of the first handshake.
   const isExpired = !(now <= Date.parse(dates.to));
-  return code !== undefined || isEarly || isExpired
-    ? clientFailure("CERT_HAS_EXPIRED")
-    : undefined;
+  if (code !== undefined || isEarly || isExpired) {
+    return clientFailure("CERT_HAS_EXPIRED");
+  }
+  return isUnverified ? clientFailure("CERT_UNTRUSTED") : undefined;
 }
 
 /** The error of a handshake that the peer broke off. */

@@ -1,6 +1,7 @@
 import { ownOptions } from "../net/own_options.ts";
 import type { SocketError } from "../errors.ts";
 import { checkNumber } from "../net/validate_values.ts";
+import { Callbacks } from "./callbacks.ts";
 import {
   bytesOf,
   checkTime,
@@ -40,8 +41,10 @@ export class StreamServer<A extends Address> implements Server<A> {
   readonly finished: Promise<void>;
   /** The source of connections; the shutdown closes it. */
   readonly #listener: Listener<A, Address>;
-  /** The caller's options: the filter and the callbacks are read from here. */
+  /** The caller's options: the filter and the signal are read from here. */
   readonly #options: ServerOptions;
+  /** The caller's callbacks. */
+  readonly #callbacks: Callbacks;
   /** The function that serves each connection. */
   readonly #handler: Handler;
   /** Connections open at once. */
@@ -75,6 +78,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.addr = listener.addr;
     this.#listener = listener;
     this.#options = options;
+    this.#callbacks = new Callbacks(options);
     this.#handler = handler;
     this.#maxConnections = options.maxConnections ?? 16384;
     this.#hostLimit = new HostLimit(options.maxConnectionsPerHost ?? Infinity);
@@ -195,7 +199,7 @@ export class StreamServer<A extends Address> implements Server<A> {
       passed = await filter(canonicalAddress(entry.conn.remoteAddr));
     } catch (error) {
       fault = error;
-      this.#reportError(error, entry.conn);
+      this.#callbacks.onError(error, entry.conn);
     }
     // A shutdown or the idle timeout may have removed it meanwhile.
     if (!this.#entries.has(entry)) return;
@@ -217,21 +221,15 @@ export class StreamServer<A extends Address> implements Server<A> {
   /** Counts and reports a connection that the handler never saw. */
   #onReject(peer: Address, error: SocketError): void {
     this.#totals.rejected++;
-    const { onReject } = this.#options;
-    if (onReject === undefined) return;
-    this.#runCallback(
-      undefined,
-      () => onReject(canonicalAddress(peer), error),
-    );
+    this.#callbacks.onReject(peer, error);
   }
 
   /** Calls `onConnect` and the handler, and follows up on its end. */
   #handle(entry: ConnectionEntry): void {
     const { conn } = entry;
-    const { onConnect } = this.#options;
     entry.handled = true;
     this.#totals.accepted++;
-    if (onConnect) this.#runCallback(conn, () => onConnect(conn));
+    this.#callbacks.onConnect(conn);
     try {
       // Not awaited: a suspended async function here would keep half a
       // kilobyte for every idle connection.
@@ -269,7 +267,7 @@ export class StreamServer<A extends Address> implements Server<A> {
     // A `SocketError` after the server itself closed the connection is the
     // consequence of that close, not a failure to report.
     if (this.#entries.has(entry) || !isSocketError(error)) {
-      this.#reportError(error, entry.conn);
+      this.#callbacks.onError(error, entry.conn);
     }
     this.#remove(entry, { error }, true);
   }
@@ -295,40 +293,14 @@ export class StreamServer<A extends Address> implements Server<A> {
     this.#totals.bytesSent += bytesSent;
     this.#hostLimit.remove(remoteAddr);
     this.#slotFreed.resolve();
-    const { onDisconnect } = this.#options;
-    if (!handled || onDisconnect === undefined) return;
-    const duration = performance.now() - acceptedAt;
-    this.#runCallback(conn, () =>
-      onDisconnect({
-        remoteAddr,
-        bytesReceived,
-        bytesSent,
-        duration,
-        ...failure,
-      }));
-  }
-
-  #reportError(error: unknown, conn: Connection): void {
-    const { onError } = this.#options;
-    if (onError !== undefined) {
-      this.#runCallback(undefined, () => onError(error, conn));
-    } else if (!isSocketError(error)) log(error);
-  }
-
-  /**
-   * Runs a callback, and reports what it throws: to `onError`, or on standard
-   * error without a connection, as for `onError` itself.
-   */
-  async #runCallback(
-    conn: Connection | undefined,
-    callback: () => void | Promise<void>,
-  ): Promise<void> {
-    try {
-      await callback();
-    } catch (error) {
-      if (conn === undefined) log(error);
-      else this.#reportError(error, conn);
-    }
+    if (!handled) return;
+    this.#callbacks.onDisconnect(conn, () => ({
+      remoteAddr,
+      bytesReceived,
+      bytesSent,
+      duration: performance.now() - acceptedAt,
+      ...failure,
+    }));
   }
 
   /** Enforces time limits by comparing counters, at no cost per message. */

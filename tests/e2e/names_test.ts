@@ -47,6 +47,9 @@ const expected: Record<string, unknown> = {
     "198.18.5.1": ["hello", true],
     "fd00:70::1": ["hello", true],
   },
+  "a group of IPv6 that Python shares": [
+    ...["ready", "Python: to all", "to all", "from Python"],
+  ],
   "a peer that never answers": ["ETIMEDOUT", "ETIMEDOUT"],
 };
 

@@ -87,7 +87,9 @@ s.sendall(b"half")
 s.recv(100)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 s.close()
-server.accept()
+s, _ = server.accept()
+s.sendall(b"whole")
+s.close()
 `;
 
 const RAW_CLIENT = `
@@ -190,6 +192,9 @@ for (const runtime of runtimes) {
     const client = await output(python(RAW_CLIENT, proxy.port));
     const end = runtime.name === "deno" ? "an end" : "a reset";
     assertEquals(client, `half ${end}\n`);
+    // And goes on.
+    await using conn = await connect(proxy.target);
+    assertEquals(text(await recvAll(conn)), "whole");
   });
 
   describe(`chat.ts on ${runtime.name}`, () => {

@@ -4,6 +4,7 @@ import process from "node:process";
 import { bind, connect, type Connection, listen } from "../../mod.ts";
 import { UNREACHABLE } from "./namespace.ts";
 import { sockets } from "./proc.ts";
+import { python, start } from "./programs.ts";
 import { silentPeer } from "./silent_peer.ts";
 import { until } from "./wait.ts";
 
@@ -22,6 +23,19 @@ async function timed<T>(act: () => Promise<T>): Promise<[T, number]> {
   const result = await act();
   return [result, Math.round(performance.now() - start)];
 }
+
+const PYTHON_MEMBER = `
+group, port, index = args[0], int(args[1]), socket.if_nametoindex("net0")
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", port))
+request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", index)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+print("ready", flush=True)
+print("Python: " + s.recv(100).decode(), flush=True)
+out = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+out.sendto(b"from Python", (group, port, 0, index))
+`;
 
 const scenarios: Record<string, () => Promise<unknown>> = {
   async "a name with both families"() {
@@ -174,6 +188,23 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       ];
     }
     return results;
+  },
+
+  async "a group of IPv6 that Python shares"() {
+    const group = "ff02::7009";
+    const at = { hostname: "::", port: 0, reuseAddress: true };
+    await using member = await bind(at);
+    const { port } = member.addr;
+    await member.joinMulticast(group, "fd00:70::1");
+    await using peer = start(python(PYTHON_MEMBER, group, port));
+    const heard = [await peer.line()];
+    await using sender = await bind({ hostname: "::", port: 0 });
+    await sender.sendTo("to all", { hostname: `${group}%net0`, port });
+    heard.push(await peer.line());
+    for (let i = 0; i < 2; i++) {
+      heard.push(new TextDecoder().decode((await member.recvFrom())[0]));
+    }
+    return heard;
   },
 
   async "a link-local sender"() {

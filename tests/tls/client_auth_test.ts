@@ -1,7 +1,6 @@
 // Client certificates: who gets in, and who never reaches `accept`.
 import {
   connect,
-  type Connection,
   listen,
   type Listener,
   type NetAddress,
@@ -17,21 +16,13 @@ import {
 } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
 import type { Certificates } from "../support/certificates.ts";
-import { testTls } from "../support/tls.ts";
+import { onBun, onDeno } from "../support/platform.ts";
+import { join, testTls, toPem } from "../support/tls.ts";
 
 /** On Bun a listener with `sni` shakes hands in another way. */
 const WAYS: Partial<TlsListenOptions>[] = [{}, { sni: () => undefined }];
 
 const AUTH = ["request", "require"] as const;
-
-/** Both ends of a connection. */
-async function join(
-  listener: Listener<NetAddress>,
-  tls: TlsConnectOptions,
-): Promise<[client: Connection, server: Connection]> {
-  const { port } = listener.addr;
-  return await Promise.all([connect({ port, tls }), listener.accept()]);
-}
 
 /**
  * Asserts that a client is closed, and that the listener hands out only the
@@ -115,6 +106,33 @@ testTls("require: a client without a certificate is told so", async (made) => {
     assert(error.message.startsWith("Cannot receive"), error.message);
   }
 });
+
+testTls("a client whose certificate is refused meets a reset", async (made) => {
+  const { ca, server, foreign, expired } = made;
+  for (const clientAuth of AUTH) {
+    for (const way of WAYS) {
+      const tls = { ...server, clientAuth, caCerts: [ca], ...way };
+      await using listener = await listen({ port: 0, tls });
+      const { port } = listener.addr;
+      for (const identity of [foreign, expired]) {
+        // TLS 1.3: the client has finished before the server verifies it.
+        const asked = { caCerts: [ca], ...identity };
+        await using client = await connect({ port, tls: asked });
+        if (hasReset(way, clientAuth)) {
+          await assertRejectsWith("ECONNRESET", () => client.recv());
+        } else assertEquals(await client.recv(), null);
+      }
+    }
+  }
+});
+
+/** Deno has no reset; Bun's `node:tls` ends the socket by itself. */
+function hasReset(
+  way: Partial<TlsListenOptions>,
+  clientAuth: "request" | "require",
+): boolean {
+  return !onDeno && !(onBun && way.sni && clientAuth === "require");
+}
 
 testTls("request: a client without a certificate gets in", async (made) => {
   const { ca, server } = made;
@@ -205,11 +223,3 @@ testTls(
     );
   },
 );
-
-function toPem(der: Uint8Array): string {
-  const lines = btoa(String.fromCharCode(...der)).replace(
-    /.{64}(?!$)/g,
-    "$&\n",
-  );
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----`;
-}

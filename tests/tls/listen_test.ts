@@ -1,13 +1,6 @@
 // What `listen` promises over TLS: finished handshakes, whatever comes beside
 // them, and an orderly refusal of certificates that are none.
-import {
-  connect,
-  type Connection,
-  listen,
-  type Listener,
-  type NetAddress,
-  type TlsConnectOptions,
-} from "../../mod.ts";
+import { connect, type Connection, listen } from "../../mod.ts";
 import {
   assert,
   assertEquals,
@@ -18,17 +11,8 @@ import {
 import { pattern, recvAll, text } from "../support/bytes.ts";
 import { type Certificates, certificates } from "../support/certificates.ts";
 import { python, start } from "../support/programs.ts";
-import { testTls } from "../support/tls.ts";
+import { join, testTls } from "../support/tls.ts";
 import { portOf } from "../support/transports.ts";
-
-/** Both ends of a connection by TLS. */
-async function join(
-  listener: Listener<NetAddress>,
-  tls: TlsConnectOptions,
-): Promise<[client: Connection, server: Connection]> {
-  const { port } = listener.addr;
-  return await Promise.all([connect({ port, tls }), listener.accept()]);
-}
 
 /** The head of a ClientHello, and no more of it. */
 const HALF_A_HELLO = Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3);

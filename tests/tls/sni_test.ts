@@ -1,10 +1,7 @@
 // `sni`: the certificate by the name that the client asks for.
 import {
   connect,
-  type Connection,
   listen,
-  type Listener,
-  type NetAddress,
   type TlsConnectOptions,
   type TlsIdentity,
 } from "../../mod.ts";
@@ -18,16 +15,7 @@ import {
 } from "../support/assert.ts";
 import { pattern, recvAll, recvExactly, text } from "../support/bytes.ts";
 import { start } from "../support/programs.ts";
-import { testTls } from "../support/tls.ts";
-
-/** Both ends of a connection. */
-async function join(
-  listener: Listener<NetAddress>,
-  tls: TlsConnectOptions,
-): Promise<[client: Connection, server: Connection]> {
-  const { port } = listener.addr;
-  return await Promise.all([connect({ port, tls }), listener.accept()]);
-}
+import { join, testTls } from "../support/tls.ts";
 
 const serverName = "stranger.invalid";
 

@@ -89,7 +89,9 @@ export class BunListener implements ListenerHandle, SocketEvents {
         const flaw = flawOfClient(socket, tls.clientAuth, error);
         if (flaw !== undefined) {
           fail(flaw);
-          socket.close();
+          // No alert can be sent any more, and an end would look like that of a
+          // reply.
+          socket.terminate();
         } else if (handshakes.remove(socket)) {
           this.#enqueue(socket, tlsDescriber(socket, true));
         }

@@ -2,6 +2,7 @@ import type { SecureContext, SecureContextOptions } from "node:tls";
 import { CIPHER_SUITES } from "../../net/tls_suites.ts";
 import { certificateFailure } from "../../net/tls_failure.ts";
 import { sentName } from "../../net/tls_info.ts";
+import { VerifiedClients } from "../../net/verified_clients.ts";
 import { checkIdentity } from "../../net/validate_tls.ts";
 import type {
   TlsConnectOptions,
@@ -70,6 +71,8 @@ function makeContext(
 export class ServerCertificates {
   /** The one for a client that asks for none, or for an unknown name. */
   readonly default: SecureContext;
+  /** The clients of these authorities that have been verified. */
+  readonly verified: VerifiedClients;
   readonly #tls: Tls;
   readonly #options: TlsListenOptions;
   readonly #shared: SecureContextOptions;
@@ -85,6 +88,10 @@ export class ServerCertificates {
       sessionIdContext: tls.randomUUID().replaceAll("-", ""),
     };
     this.default = this.#make(options);
+    const trust = JSON.stringify(options.caCerts ?? []);
+    this.verified = new VerifiedClients(
+      tls.createHash("sha256").update(trust).digest("base64"),
+    );
   }
 
   /** Returns the certificate for a name, which a callback chooses. */

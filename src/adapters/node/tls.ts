@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
 import type {
   PeerCertificate,
   SecureContext,
@@ -163,8 +165,8 @@ export class ServerHandshakes {
     secured.once("secure", () => {
       const certificate = this.#clientAuth && peerCertificate(secured);
       const flaw = this.#clientAuth &&
-        flawOfClient(secured, this.#clientAuth, certificate);
-      if (flaw) return giveUp(flaw);
+        this.#flawOfClient(secured, this.#clientAuth, certificate);
+      if (flaw) return this.#refuse(secured, socket, flaw);
       if (!this.#pending.remove(secured)) return;
       const { servername } = secured as { servername?: string | false };
       const names = {
@@ -177,6 +179,45 @@ export class ServerHandshakes {
     });
   }
 
+  /** Returns why a client is refused, if it is: Node leaves that to its server. */
+  #flawOfClient(
+    socket: TLSSocket,
+    clientAuth: "request" | "require",
+    certificate: PeerCertificate | undefined,
+  ): TlsFailure | undefined {
+    const { verified } = this.#certificates;
+    // Without a certificate there is a verdict, too. It throws where a runtime
+    // has no such method, which refuses the client.
+    const verdict: string | { code: string } | null | undefined = certificate &&
+      Reflect.get(socket, "ssl").verifyError();
+    const flaw = clientFlaw(clientAuth, {
+      dates: certificate &&
+        { from: certificate.valid_from, to: certificate.valid_to },
+      code: (typeof verdict === "object" ? verdict?.code : verdict) ||
+        undefined,
+      isUnverified: certificate !== undefined && socket.isSessionReused() &&
+        !verified.has(certificate.fingerprint256),
+    });
+    if (flaw === undefined && certificate) {
+      verified.add(certificate.fingerprint256);
+    }
+    return flaw;
+  }
+
+  /**
+   * Closes a client after its handshake, by a reset where there is one: no
+   * alert can be sent any more, and an end would look like that of a reply.
+   */
+  #refuse(secured: TLSSocket, socket: Duplex, flaw: TlsFailure): void {
+    if (!this.#fail(secured, flaw)) return;
+    // Amid an event of TLS it would end Node by a segmentation fault.
+    setImmediate(() => {
+      if ("resetAndDestroy" in socket) (socket as Socket).resetAndDestroy();
+      secured.destroy();
+      socket.destroy();
+    });
+  }
+
   /** Closes those that are under way. */
   clear(): void {
     this.#pending.clear();
@@ -184,23 +225,6 @@ export class ServerHandshakes {
 }
 
 type ClientAuth = TlsListenOptions["clientAuth"];
-
-/** Returns why a client is refused, if it is: Node leaves that to its server. */
-function flawOfClient(
-  socket: TLSSocket,
-  clientAuth: "request" | "require",
-  certificate: PeerCertificate | undefined,
-): TlsFailure | undefined {
-  // Without a certificate there is a verdict, too. It throws where a runtime
-  // has no such method, which refuses the client.
-  const verdict: string | { code: string } | null | undefined = certificate &&
-    Reflect.get(socket, "ssl").verifyError();
-  return clientFlaw(clientAuth, {
-    dates: certificate &&
-      { from: certificate.valid_from, to: certificate.valid_to },
-    code: (typeof verdict === "object" ? verdict?.code : verdict) || undefined,
-  });
-}
 
 function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
   // An object without properties if there is none. `getPeerX509Certificate`
