@@ -69,7 +69,13 @@
  * @module
  */
 
-export { bind, connect, listen } from "./src/open.ts";
+// The first page of the reference shows the first five names in this order.
+export { listen } from "./src/open.ts";
+export { connect } from "./src/open.ts";
+export { serve } from "./src/servers/serve.ts";
+export type { Connection } from "./src/socket.ts";
+export { bind } from "./src/open.ts";
+
 export {
   SocketError,
   type SocketErrorCode,
@@ -81,7 +87,6 @@ export {
   type Address,
   type AddressOf,
   type BindOptions,
-  type Connection,
   type ConnectOptions,
   type DatagramSocket,
   formatAddress,
@@ -105,7 +110,6 @@ export {
   type UnixConnectOptions,
   type UnixListenOptions,
 } from "./src/socket.ts";
-export { serve } from "./src/servers/serve.ts";
 export {
   type ConnectionSummary,
   type Handler,
@@ -125,7 +129,6 @@ export {
   type DatagramServerOptions,
   type DatagramServerStats,
 } from "./src/servers/datagram_server.ts";
-export type { LoopGuardOptions } from "./src/servers/loop_guard.ts";
 export { echo, serveEcho, type ServeEchoOptions } from "./src/servers/echo.ts";
 export {
   type Greeting,
@@ -134,3 +137,4 @@ export {
   serveGreeting,
   type ServeGreetingOptions,
 } from "./src/servers/greeting.ts";
+export type { LoopGuardOptions } from "./src/servers/loop_guard.ts";

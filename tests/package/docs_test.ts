@@ -215,6 +215,18 @@ describe("documentation", () => {
     },
   );
 
+  it("shows the essentials first", options, async () => {
+    const pages = mkdtempSync(join(folder, "reference-"));
+    const flags = ["--html", "--name=parley", `--output=${pages}`];
+    await output([deno.command[0], "doc", ...flags, entryPoints[0].url]);
+    const index = readFileSync(join(pages, "index.html"), "utf8");
+    const [, symbols] = index.split("Symbols</h3>");
+    const names = [...symbols.matchAll(/\.html" title="(\w+)"/g)]
+      .map(([, name]) => name);
+    const essentials = ["listen", "connect", "serve", "Connection", "bind"];
+    assertEquals(names, essentials);
+  });
+
   it("names the main options, and the calls", options, async () => {
     const { nodes }: Documentation = JSON.parse(
       await documentation(entryPoints[0].url),
