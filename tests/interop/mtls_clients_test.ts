@@ -43,14 +43,14 @@ async function serveAnswers(
     tls,
     onReject: (_: unknown, error: SocketError) => void rejects.push(error),
   };
-  const answer = async ({ tls }: Connection): Promise<string> => {
+  const answer = ({ tls }: Connection): string => {
     const der = tls?.peerCertificate;
     const isStranger = der && toPem(der) === stranger.cert.trim();
     const who = isStranger ? "stranger" : der ? "somebody" : "nobody";
     return `${who} asks ${tls?.serverName} by ${tls?.protocol}`;
   };
   const running = await serve(options, async (conn) => {
-    await conn.send(`<${await answer(conn)}>\n`);
+    await conn.send(`<${answer(conn)}>\n`);
   });
   const end = () => running[Symbol.asyncDispose]();
   return { port: running.addr.port, rejects, [Symbol.asyncDispose]: end };

@@ -4,9 +4,10 @@ import { describe, it } from "node:test";
 import {
   type Address,
   formatAddress,
+  type NetAddress,
   serve,
   type Server,
-  SocketError,
+  type SocketError,
 } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { text } from "../support/bytes.ts";
@@ -19,7 +20,7 @@ import { until } from "../support/wait.ts";
 
 /** Greets each client by its name, and echoes. */
 async function serveNames(): Promise<{
-  server: Server;
+  server: Server<NetAddress>;
   names: string[];
   rejects: [Address, SocketError][];
 }> {
