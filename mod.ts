@@ -33,7 +33,7 @@
  * - {@linkcode serve} runs a {@linkcode Handler} for each connection, with the
  *   limits and callbacks of {@linkcode ServerOptions}, counters and an orderly
  *   {@linkcode Server.shutdown | shutdown}; {@linkcode serveDatagrams} does the
- *   same for datagrams.
+ *   same for datagrams. {@linkcode serveUntilSignal} stops either on Ctrl+C.
  * - {@linkcode echo} and {@linkcode greeting} are handlers;
  *   {@linkcode serveEcho} and {@linkcode serveGreeting} serve them on any
  *   transport.
@@ -116,6 +116,7 @@ export {
   type ServerStats,
   type ShutdownOptions,
 } from "./src/servers/server.ts";
+export { serveUntilSignal } from "./src/servers/serve_until_signal.ts";
 export { serveDatagrams } from "./src/servers/serve_datagrams.ts";
 export {
   type DatagramHandler,

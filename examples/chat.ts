@@ -1,12 +1,25 @@
-// A chat room: sends the text of each client to all others.
+// A chat room: sends each line of a client to all others.
+import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Connection, formatAddress, serve } from "../mod.ts";
-import { serverFlags, serverOptions } from "../src/cli/flags.ts";
-import { exampleHelp } from "../src/cli/help.ts";
-import { run } from "../src/cli/program.ts";
-import { escapeLines } from "../src/escape.ts";
-import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
+import {
+  type Connection,
+  formatAddress,
+  serve,
+  serveUntilSignal,
+} from "../mod.ts";
 
+const HELP = `Usage: chat.ts [FLAGS]
+
+A chat room: sends each line of a client to all others.
+
+      --hostname HOST  name or IP to listen on [127.0.0.1]
+      --port PORT      port, 0 to have one chosen [7070]
+  -h, --help           this text
+
+Join it with: nc 127.0.0.1 7070`;
+
+/** The longest line, in bytes; a client that sends a longer one is reset. */
+const MAX_LINE = 4096;
 /** Characters that may wait for a slow client; beyond, it is disconnected. */
 const MAX_PENDING = 1024 * 1024;
 const members = new Map<Connection, { pending: number }>();
@@ -21,31 +34,47 @@ function broadcast(text: string, from: Connection): void {
   }
 }
 
-const help = exampleHelp(
-  "chat.ts",
-  "A chat room: sends the text of each client to all others.",
-  7070,
-);
+/** Spells out control characters: the others' terminals would obey them. */
+function escape(line: string): string {
+  return line.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+    (control) => `\\u{${control.charCodeAt(0).toString(16)}}`,
+  );
+}
 
-await run(async () => {
-  const { values } = parseArgs({ options: serverFlags("7070") });
-  const options = serverOptions(values);
-  if (options.transport === "udp") throw new TypeError("A room needs a stream");
-  const server = await serve(options, async (conn) => {
-    const name = formatAddress(conn.remoteAddr);
-    members.set(conn, { pending: 0 });
-    broadcast(`${name} came\n`, conn);
-    try {
-      const texts = conn.readable.pipeThrough(new TextDecoderStream());
-      for await (const text of texts) {
-        // The others' terminals must not obey a member.
-        const shown = escapeLines(text.replaceAll("\r\n", "\n"));
-        broadcast(`${name}: ${shown}`, conn);
-      }
-    } finally {
-      members.delete(conn);
-      broadcast(`${name} left\n`, conn);
+async function chat(conn: Connection): Promise<void> {
+  const name = formatAddress(conn.remoteAddr);
+  members.set(conn, { pending: 0 });
+  broadcast(`${name} came\n`, conn);
+  try {
+    for await (const line of conn.lines({ maxBytes: MAX_LINE })) {
+      broadcast(`${name}: ${escape(line)}\n`, conn);
     }
+  } finally {
+    members.delete(conn);
+    broadcast(`${name} left\n`, conn);
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      hostname: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "7070" },
+      help: { type: "boolean", short: "h" },
+    },
   });
-  await serveUntilSignal(server, values.cert !== undefined);
-}, { help });
+  if (values.help) return console.log(HELP);
+  await serveUntilSignal(serve({
+    hostname: values.hostname,
+    port: Number(values.port),
+    onListen: (addr) => console.log(`listening on ${formatAddress(addr)}`),
+  }, chat));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

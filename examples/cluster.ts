@@ -12,8 +12,17 @@ import {
   workerData,
 } from "node:worker_threads";
 import { formatAddress, serveEcho } from "../mod.ts";
-import { toNumber } from "../src/cli/flags.ts";
-import { run } from "../src/cli/program.ts";
+
+const HELP = `Usage: cluster.ts [FLAGS]
+
+An echo server on every core: workers share a port.
+
+      --hostname HOST  name or IP to listen on [127.0.0.1]
+      --port PORT      port, 0 to have one chosen [65432]
+      --workers N      servers [one a core]
+  -h, --help           this text
+
+On Deno: deno run --unstable-net --allow-net --allow-read cluster.ts`;
 
 async function work(): Promise<void> {
   try {
@@ -21,7 +30,8 @@ async function work(): Promise<void> {
     parentPort?.postMessage({ addr });
   } catch (error) {
     // An uncaught error would reach the main thread without its message.
-    parentPort?.postMessage({ failure: String(error) });
+    const failure = error instanceof Error ? error.message : String(error);
+    parentPort?.postMessage({ failure });
   }
 }
 
@@ -31,13 +41,13 @@ async function main(): Promise<void> {
       hostname: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "65432" },
       workers: { type: "string", default: `${availableParallelism()}` },
+      help: { type: "boolean", short: "h" },
     },
   });
-  const count = toNumber("workers", values.workers);
-  let address = {
-    hostname: values.hostname,
-    port: toNumber("port", values.port),
-  };
+  if (values.help) return console.log(HELP);
+  const count = Number(values.workers);
+  if (!(count >= 1)) throw new RangeError(`Invalid --workers ${count}`);
+  let address = { hostname: values.hostname, port: Number(values.port) };
   for (let i = 0; i < count; i++) {
     const worker = new Worker(new URL(import.meta.url), {
       workerData: address,
@@ -47,21 +57,18 @@ async function main(): Promise<void> {
     if (failure !== undefined) throw new Error(failure);
     address = addr;
   }
-  console.log(
-    `listening on ${formatAddress({ transport: "tcp", ...address })}`,
-  );
   // The workers end with the process.
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => process.exit());
   }
+  console.log(
+    `listening on ${formatAddress({ transport: "tcp", ...address })}`,
+  );
 }
 
-const help = `Usage: cluster.ts [FLAGS]
-
-An echo server on every core: workers share a port.
-
-      --hostname HOST  name or IP to listen on [127.0.0.1]
-      --port PORT      port, 0 to have one chosen [65432]
-      --workers N      servers [one a core]`;
-
-await (isMainThread ? run(main, { help }) : work());
+try {
+  await (isMainThread ? main() : work());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,19 +1,46 @@
 // An echo server: sends back every byte until the client ends its side.
+import process from "node:process";
 import { parseArgs } from "node:util";
-import { serveEcho } from "../mod.ts";
-import { serverFlags, serverOptions } from "../src/cli/flags.ts";
-import { exampleHelp } from "../src/cli/help.ts";
-import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
+import {
+  type Address,
+  formatAddress,
+  serveEcho,
+  serveUntilSignal,
+} from "../mod.ts";
 
-const help = exampleHelp(
-  "echo.ts",
-  "Sends back what it gets, until the client ends.",
-  65432,
-);
+const HELP = `Usage: echo.ts [FLAGS]
 
-await run(async () => {
-  const { values } = parseArgs({ options: serverFlags("65432") });
-  const server = await serveEcho(serverOptions(values));
-  await serveUntilSignal(server, values.cert !== undefined);
-}, { help });
+Sends back what it gets, until the client ends.
+
+      --hostname HOST  name or IP to listen on [127.0.0.1]
+      --port PORT      port, 0 to have one chosen [65432]
+      --udp            datagrams instead of connections
+  -h, --help           this text
+
+Talk to it with: nc 127.0.0.1 65432`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      hostname: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "65432" },
+      udp: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  await serveUntilSignal(serveEcho({
+    transport: values.udp ? "udp" : "tcp",
+    hostname: values.hostname,
+    port: Number(values.port),
+    onListen: (addr: Address) =>
+      console.log(`listening on ${formatAddress(addr)}`),
+  }));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,25 +1,45 @@
 // A greeting server: sends a greeting, then ends the connection.
+import process from "node:process";
 import { parseArgs } from "node:util";
-import { serveGreeting } from "../mod.ts";
-import { greetingFlags, serverOptions, toWhen } from "../src/cli/flags.ts";
-import { exampleHelp } from "../src/cli/help.ts";
-import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
+import { formatAddress, serveGreeting, serveUntilSignal } from "../mod.ts";
 
-const help = exampleHelp(
-  "greeting.ts",
-  "Sends a greeting, then ends the connection.",
-  8080,
-  "      --message TEXT                the greeting [Hello, client!]",
-  "      --when connect|message        at once, or after the client spoke [connect]",
-);
+const HELP = `Usage: greeting.ts [FLAGS]
 
-await run(async () => {
-  const { values } = parseArgs({ options: greetingFlags });
-  const server = await serveGreeting({
-    ...serverOptions(values),
-    message: values.message,
-    when: toWhen(values.when),
+Sends a greeting, then ends the connection.
+
+      --hostname HOST         name or IP to listen on [127.0.0.1]
+      --port PORT             port, 0 to have one chosen [8080]
+      --message TEXT          the greeting [Hello, client!]
+      --when connect|message  at once, or after the client spoke [connect]
+  -h, --help                  this text`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      hostname: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "8080" },
+      message: { type: "string", default: "Hello, client!" },
+      when: { type: "string", default: "connect" },
+      help: { type: "boolean", short: "h" },
+    },
   });
-  await serveUntilSignal(server, values.cert !== undefined);
-}, { help });
+  if (values.help) return console.log(HELP);
+  const { message, when } = values;
+  if (when !== "connect" && when !== "message") {
+    throw new TypeError(`Invalid --when ${when}: expected connect or message`);
+  }
+  await serveUntilSignal(serveGreeting({
+    hostname: values.hostname,
+    port: Number(values.port),
+    message,
+    when,
+    onListen: (addr) => console.log(`listening on ${formatAddress(addr)}`),
+  }));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -29,7 +29,13 @@ async function main(): Promise<void> {
   await conn.send(
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
   );
-  for await (const data of conn) process.stdout.write(data);
+  let last: number | undefined;
+  for await (const data of conn) {
+    process.stdout.write(data);
+    last = data.at(-1);
+  }
+  // The terminal's prompt must not follow the body.
+  if (last !== 10) process.stdout.write("\n");
 }
 
 try {

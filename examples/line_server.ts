@@ -1,7 +1,13 @@
 // A server for a protocol of lines: answers TIME, ECHO and QUIT.
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Connection, formatAddress, serve, SocketError } from "../mod.ts";
+import {
+  type Connection,
+  formatAddress,
+  serve,
+  serveUntilSignal,
+  SocketError,
+} from "../mod.ts";
 
 const HELP = `Usage: line_server.ts [FLAGS]
 
@@ -16,7 +22,7 @@ Talk to it with: nc 127.0.0.1 7001`;
 /** The longest line, so that a client cannot fill the memory. */
 const MAX_LINE = 1024;
 
-async function answer(conn: Connection): Promise<void> {
+async function answerLines(conn: Connection): Promise<void> {
   for await (const line of conn.lines({ maxBytes: MAX_LINE })) {
     const [, command, text] = /^(\S*)\s*(.*)$/.exec(line) ?? [];
     switch (command?.toUpperCase()) {
@@ -34,6 +40,16 @@ async function answer(conn: Connection): Promise<void> {
   }
 }
 
+async function serveLines(conn: Connection): Promise<void> {
+  try {
+    await answerLines(conn);
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error;
+    if (error.code !== "EMSGSIZE") throw error;
+    await conn.send(`A line is longer than ${MAX_LINE} bytes\n`);
+  }
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -43,23 +59,11 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(HELP);
-  const { hostname } = values;
-  const port = Number(values.port);
-  const server = await serve({ hostname, port }, async (conn) => {
-    try {
-      await answer(conn);
-    } catch (error) {
-      if (!(error instanceof SocketError)) throw error;
-      if (error.code !== "EMSGSIZE") throw error;
-      await conn.send(`A line is longer than ${MAX_LINE} bytes\n`);
-    }
-  });
-  console.log(`listening on ${formatAddress(server.addr)}`);
-  // A second signal ends the process at once, as without a listener.
-  for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => server.shutdown({ timeout: 5000 }));
-  }
-  await server.finished;
+  await serveUntilSignal(serve({
+    hostname: values.hostname,
+    port: Number(values.port),
+    onListen: (addr) => console.log(`listening on ${formatAddress(addr)}`),
+  }, serveLines));
 }
 
 try {

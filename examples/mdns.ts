@@ -4,12 +4,18 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { bind, formatAddress } from "../mod.ts";
 
-const USAGE = `Usage: mdns.ts [--name parley.local] [--address 127.0.0.1]
-               [--interface 127.0.0.1] [--port 5353]
+const HELP = `Usage: mdns.ts [FLAGS]
 
-Answers queries for the name by the address, on the interface with this IP.
-Try it: dig @224.0.0.251 -p 5353 parley.local
-`;
+Answers queries for a name by an address, by multicast DNS.
+
+      --name NAME     the name [parley.local]
+      --address IP    its address [127.0.0.1]
+      --interface IP  where to answer, by an IP of the interface [127.0.0.1]
+      --port PORT     port [5353]
+  -h, --help          this text
+
+Ask it with: dig @224.0.0.251 -p 5353 parley.local`;
+
 const GROUP = "224.0.0.251";
 /** DNS numbers: the record of an IPv4 address, the Internet, a set bit. */
 const [TYPE_A, CLASS_IN, TOP_BIT] = [1, 1, 0x8000];
@@ -68,10 +74,10 @@ async function main(): Promise<void> {
       address: { type: "string", default: "127.0.0.1" },
       interface: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "5353" },
-      help: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
     },
   });
-  if (values.help) return void process.stdout.write(USAGE);
+  if (values.help) return console.log(HELP);
   const { address, interface: hostname } = values;
   if (!isIPv4(address)) throw new TypeError(`Invalid --address "${address}"`);
   const name = values.name.toLowerCase();
@@ -97,7 +103,9 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error) => {
-  console.error(error.message);
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
-});
+}

@@ -1,55 +1,69 @@
 // A TCP proxy: two pipes, one for each direction.
+import process from "node:process";
 import { parseArgs } from "node:util";
-import { connect, serve } from "../mod.ts";
-import { serverFlags, serverOptions, toNumber } from "../src/cli/flags.ts";
-import { exampleHelp } from "../src/cli/help.ts";
-import { run } from "../src/cli/program.ts";
-import { serveUntilSignal } from "../src/cli/shutdown_signals.ts";
-import { log } from "../src/servers/log.ts";
+import {
+  connect,
+  type Connection,
+  formatAddress,
+  serve,
+  serveUntilSignal,
+  type TcpConnectOptions,
+} from "../mod.ts";
 
-const help = exampleHelp(
-  "proxy.ts",
-  "Relays each connection to a target, both ways.",
-  8000,
-  "      --to-hostname HOST            the target [127.0.0.1]",
-  "      --to-port PORT                its port [65432]",
-);
+const HELP = `Usage: proxy.ts [FLAGS]
 
-await run(async () => {
+Relays each connection to a target, both ways.
+
+      --hostname HOST     name or IP to listen on [127.0.0.1]
+      --port PORT         port, 0 to have one chosen [8000]
+      --to-hostname HOST  the target [127.0.0.1]
+      --to-port PORT      its port [65432]
+  -h, --help              this text`;
+
+async function relay(
+  client: Connection,
+  to: TcpConnectOptions,
+): Promise<void> {
+  await using target = await connect(to);
+  try {
+    await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
+  } catch (error) {
+    // The target must not take half a request for the whole; `serve` resets
+    // the client when this throws.
+    await target.reset();
+    throw error;
+  }
+}
+
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      ...serverFlags("8000"),
+      hostname: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "8000" },
       "to-hostname": { type: "string", default: "127.0.0.1" },
       "to-port": { type: "string", default: "65432" },
-      // Passes the client's address on, by a PROXY header.
-      "send-proxy": { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
     },
   });
+  if (values.help) return console.log(HELP);
   const to = {
     hostname: values["to-hostname"],
-    port: toNumber("to-port", values["to-port"]),
+    port: Number(values["to-port"]),
   };
-  const options = serverOptions(values);
-  if (options.transport === "udp") throw new TypeError("UDP has no pipes");
-  // Print every error: without `onError`, a server prints none that a peer can
-  // cause, such as a target that is down.
-  const onError = (error: unknown) =>
-    log(error instanceof Error ? error.message : error);
-  const server = await serve({ ...options, onError }, async (client) => {
-    const { remoteAddr: source, localAddr: destination } = client;
-    const isTcp = source.transport === "tcp" && destination.transport === "tcp";
-    const header = values["send-proxy"] && isTcp
-      ? { proxyHeader: { version: 2, source, destination } as const }
-      : {};
-    await using target = await connect({ ...to, ...header });
-    try {
-      await Promise.all([client.pipeTo(target), target.pipeTo(client)]);
-    } catch (error) {
-      // The target must not take half a request for the whole; `serve` resets
-      // the client when this throws.
-      await target.reset();
-      throw error;
-    }
-  });
-  await serveUntilSignal(server, values.cert !== undefined);
-}, { help });
+  await serveUntilSignal(serve({
+    hostname: values.hostname,
+    port: Number(values.port),
+    onListen: (addr) => console.log(`listening on ${formatAddress(addr)}`),
+    // Without it, a server prints no error that a peer can cause, such as a
+    // target that is down.
+    onError: (error) =>
+      console.error(error instanceof Error ? error.message : error),
+  }, (client) => relay(client, to)));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -31,15 +31,37 @@
  *
  * @module
  */
+import { realpathSync } from "node:fs";
 import process from "node:process";
-import { main } from "./cli/main.ts";
-import { run } from "./cli/program.ts";
-import { flushLog } from "./servers/log.ts";
+import { fileURLToPath } from "node:url";
 
+/** The oldest Node.js that the package supports. */
+const OLDEST_NODE = 24;
 /** Milliseconds to write the last messages to standard error. */
 const FLUSH_TIME = 500;
 
-if (import.meta.main) {
+// Node.js below 24.2 has no `import.meta.main`.
+if (import.meta.main ?? isEntryPoint()) {
+  const { node } = process.versions;
+  if (Number.parseInt(node) < OLDEST_NODE) {
+    console.error(
+      `parley: needs Node.js ${OLDEST_NODE} or later, this is ${node}`,
+    );
+    process.exitCode = 1;
+  } else await start();
+}
+
+function isEntryPoint(): boolean {
+  const [, path] = process.argv;
+  return path !== undefined &&
+    realpathSync(path) === fileURLToPath(import.meta.url);
+}
+
+async function start(): Promise<void> {
+  // Imported here, since an older Node.js cannot parse these modules.
+  const { main } = await import("./cli/main.ts");
+  const { run } = await import("./cli/program.ts");
+  const { flushLog } = await import("./servers/log.ts");
   await run(main, { name: "parley", usageStatus: 2 });
   await flushLog(FLUSH_TIME);
   // Bun would wait minutes for a connection attempt that was given up.

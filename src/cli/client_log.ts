@@ -8,10 +8,10 @@ const SECOND = 1000;
 
 /** What a line says, beside its time; `text` stands for it in plain lines. */
 export interface LogEvent {
-  event: "connect" | "reject" | "suppressed";
+  event: "connect" | "reject" | "suppressed" | "shutdown";
   peer?: string;
   code?: string;
-  /** Lines that were left out. */
+  /** Lines that were left out, or clients that the shutdown waits for. */
   count?: number;
   text: string;
 }
@@ -20,7 +20,9 @@ export interface LogEvent {
 export function logEvent({ text, ...event }: LogEvent, json: boolean): void {
   const time = new Date().toISOString();
   if (!json) return log(`${time} ${text}`);
-  const message = event.event === "reject" ? text : undefined;
+  const message = ["reject", "shutdown"].includes(event.event)
+    ? text
+    : undefined;
   log(escapeJson(JSON.stringify({ time, ...event, message })));
 }
 

@@ -14,6 +14,10 @@ const server = (port: number) =>
                                     [300000]
       --json                        print about clients in JSON`;
 
+/** The flag of the servers that their examples lack. */
+const metrics =
+  "      --metrics [HOST:]PORT         HTTP with counters, /metrics for Prometheus";
+
 const ends = "Ctrl+C stops it: clients get five seconds to finish, a second " +
   "one none.";
 
@@ -66,6 +70,7 @@ Where there is no such executable:
 An echo server (RFC 862): sends back whatever comes, until the client ends.
 
 ${server(65432)}
+${metrics}
 
 ${ends}
 What it prints about clients: parley help log.
@@ -79,6 +84,7 @@ A greeting server: says hello and hangs up.
       --message TEXT                the greeting [Hello, client!]
       --when connect|message        at once, or after the client spoke [connect]
 ${server(8080)}
+${metrics}
 
 ${ends}
 
@@ -140,10 +146,11 @@ On a stream, messages below 16 bytes cannot show which one is missing.`,
 why some were rejected, five a second, then a count. It is dropped while
 standard error takes none. Each line starts with the time, in UTC; with --json
 it is a document instead:
-  time, event  "connect", "reject" or "suppressed"
+  time, event  "connect", "reject", "suppressed" or "shutdown"
   peer         the client's address
-  code         of a reject, as EAGAIN, and the message that explains it
-  count        of the lines that were left out
+  code         of a reject, as EAGAIN
+  message      that explains a reject or a shutdown
+  count        of the lines that were left out, or clients waited for
 
 With --udp nothing is printed; replies are guarded
 against loops: to one peer 10,000 at once, then 1,000 a second; to one IP five

@@ -1,15 +1,25 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import config from "../../deno.json" with { type: "json" };
-import { serveEcho, serveGreeting } from "../../mod.ts";
+import {
+  type DatagramServer,
+  serveEcho,
+  serveGreeting,
+  type Server,
+} from "../../mod.ts";
 import { connectAll, connectFlags } from "./connect.ts";
-import { greetingFlags, serverFlags, serverOptions, toWhen } from "./flags.ts";
+import {
+  greetingFlags,
+  type ServerFlags,
+  serverFlags,
+  serverOptions,
+  toWhen,
+} from "./flags.ts";
 import { help } from "./help.ts";
-import { pingDatagrams } from "./ping/datagrams.ts";
+import { metricsFlag, serveMetrics } from "./metrics.ts";
 import { pingFlags, toPingOptions } from "./ping/options.ts";
 import { jsonReport, textReport } from "./ping/report.ts";
-import { PingStats } from "./ping/stats.ts";
-import { pingStream } from "./ping/stream.ts";
+import { runPing } from "./ping/run.ts";
 import { isUsageError } from "./program.ts";
 import { onShutdownSignals, serveUntilSignal } from "./shutdown_signals.ts";
 
@@ -81,26 +91,38 @@ function shorten(error: Error): string {
 
 async function echo(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: serverFlags("65432"),
+    options: { ...serverFlags("65432"), ...metricsFlag },
     allowPositionals: true,
   });
   rejectArguments(positionals);
-  const server = await serveEcho(serverOptions(values));
-  await serveUntilSignal(server, values.cert !== undefined);
+  const options = serverOptions(values);
+  await runServer(values, () => serveEcho(options));
 }
 
 async function greet(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: greetingFlags,
+    options: { ...greetingFlags, ...metricsFlag },
     allowPositionals: true,
   });
   rejectArguments(positionals);
-  const server = await serveGreeting({
-    ...serverOptions(values),
-    message: values.message,
-    when: toWhen(values.when),
-  });
-  await serveUntilSignal(server, values.cert !== undefined);
+  const { message, when } = values;
+  const options = { ...serverOptions(values), message, when: toWhen(when) };
+  await runServer(values, () => serveGreeting(options));
+}
+
+/** Runs a server until a signal, with its metrics if they are asked for. */
+async function runServer(
+  flags: ServerFlags & { metrics?: string },
+  serve: () => Promise<Server | DatagramServer>,
+): Promise<void> {
+  let server: Server | DatagramServer | undefined;
+  const metrics = await serveMetrics(flags.metrics, () => server?.stats());
+  try {
+    server = await serve();
+    await serveUntilSignal(server, flags, metrics?.url);
+  } finally {
+    metrics?.close();
+  }
 }
 
 async function ping(): Promise<void> {
@@ -110,30 +132,11 @@ async function ping(): Promise<void> {
   });
   const options = toPingOptions(values, targets);
   const report = values.json ? jsonReport(options) : textReport(options);
-  const stats = new PingStats(
-    options.timeout,
-    (event) => report.onEvent(event, stats),
-  );
-  const { target } = options;
-  let error: unknown;
-  const start = performance.now();
-  try {
-    using signals = onShutdownSignals(options.deadline);
-    if (target.transport === "udp") {
-      await pingDatagrams(options, target, stats, signals);
-    } else await pingStream(options, target, stats, signals);
-  } catch (reason) {
-    if (isUsageError(reason)) throw reason;
-    // Thrown below, after the summary.
-    error = reason;
-    stats.markAllLost("it broke off");
-  }
-  const { sent, received } = stats.counts;
-  const ok = error === undefined && stats.intact && sent > 0 &&
-    received === sent;
-  report.finish({ stats, duration: performance.now() - start, ok, error });
-  if (error !== undefined) throw error;
-  if (!ok) process.exitCode = 1;
+  using signals = onShutdownSignals(options.deadline);
+  const result = await runPing(options, report.onEvent, signals);
+  report.finish(result);
+  if (result.error !== undefined) throw result.error;
+  if (!result.ok) process.exitCode = 1;
 }
 
 async function connect(): Promise<void> {

@@ -1,37 +1,61 @@
 // SIGINT and SIGTERM: the first one stops a program, a second one at once.
 import process from "node:process";
-import { type Address, formatAddress } from "../../mod.ts";
+import {
+  type DatagramServer,
+  formatAddress,
+  type Server,
+  serveUntilSignal as serve,
+} from "../../mod.ts";
+import { logEvent } from "./client_log.ts";
 import type { ShutdownSignals } from "./ping/send_loop.ts";
 
-/** Time that clients of a server have after the first signal, in ms. */
-const SERVER_GRACE = 5000;
+/** Seconds that clients of a server have after the first signal. */
+const SERVER_GRACE = 5;
+/** Time in which clients that are about to end do so, in ms. */
+const NOTICE_DELAY = 100;
 /** Time that messages in flight have after the first signal, in ms. */
 const CLIENT_GRACE = 1000;
 
 /**
- * Prints the address of a server and serves until SIGINT or SIGTERM. Clients
- * get five seconds to finish; a second signal closes their connections.
+ * Prints the address of a server, and that of its metrics, and serves until
+ * SIGINT or SIGTERM. Prints then how many clients the shutdown waits for.
  */
 export async function serveUntilSignal(
-  server: {
-    addr: Address;
-    finished: Promise<void>;
-    shutdown(options: { timeout: number }): Promise<void>;
-  },
-  secure = false,
+  server: Server | DatagramServer,
+  { cert, json = false }: { cert?: string; json?: boolean },
+  metricsUrl?: string,
 ): Promise<void> {
-  let signals = 0;
-  const stop = () => {
-    const timeout = signals++ === 0 ? SERVER_GRACE : 0;
-    // `finished` reports what fails.
-    server.shutdown({ timeout }).catch(() => {});
+  let notice: ReturnType<typeof setTimeout> | undefined;
+  const onSignal = () => {
+    notice ??= setTimeout(logWait, NOTICE_DELAY, server, json);
   };
-  process.on("SIGINT", stop).on("SIGTERM", stop);
+  // Signals that a reader of the line sends must be handled by then.
+  const served = serve(server);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   const { addr } = server;
-  const kind = secure ? "tls " : addr.transport === "udp" ? "udp " : "";
+  const secure = cert === undefined ? "" : "tls ";
+  const kind = addr.transport === "udp" ? "udp " : secure;
   console.log(`listening on ${kind}${formatAddress(addr)}`);
-  await server.finished;
-  process.off("SIGINT", stop).off("SIGTERM", stop);
+  if (metricsUrl !== undefined) console.log(`metrics on ${metricsUrl}`);
+  try {
+    await served;
+  } finally {
+    clearTimeout(notice);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+}
+
+/** Prints what the server waits for; datagrams have no clients to wait for. */
+function logWait(server: Server | DatagramServer, json: boolean): void {
+  const stats = server.stats();
+  const count = "active" in stats ? stats.active : 0;
+  if (count === 0) return;
+  const [clients, them] = count === 1
+    ? ["1 client", "it"]
+    : [`${count} clients`, "them"];
+  const text = `waiting up to ${SERVER_GRACE} s for ${clients}; ` +
+    `Ctrl+C again closes ${them}`;
+  logEvent({ event: "shutdown", count, text }, json);
 }
 
 /**

@@ -1,82 +1,10 @@
-// `ping` against echo servers without faults: ours and independent ones.
-import { spawnSync } from "node:child_process";
+// What `ping` prints, and what ends it.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
-import { certificates } from "../support/certificates.ts";
-import {
-  assertIntact,
-  assertRefuses,
-  parley,
-  ping,
-  portIn,
-  targetIn,
-} from "../support/cli.ts";
-import {
-  freePort,
-  listenFlags,
-  options,
-  signal,
-  streamNames,
-} from "../support/examples.ts";
+import { assertRefuses, parley, ping, portIn } from "../support/cli.ts";
+import { options, signal } from "../support/examples.ts";
+import { assertIntact, targetIn } from "../support/ping.ts";
 import { bun, output, python, runtimes, start } from "../support/programs.ts";
-import { pathOf } from "../support/transports.ts";
-import { until } from "../support/wait.ts";
-
-const MIB = 1024 * 1024;
-
-/** An independent echo server; serves one client at a time. */
-const PYTHON = `
-import ssl
-kind, at = args[0], args[1]
-if kind == "unix":
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(at)
-    server.listen()
-    print("listening on unix:" + at, flush=True)
-else:
-    family = socket.AF_INET6 if ":" in at else socket.AF_INET
-    server = socket.create_server((at, 0), family=family)
-    host = "[%s]" % at if ":" in at else at
-    kind = "tls " if len(args) > 2 else ""
-    print("listening on %s%s:%d" % (kind, host, server.getsockname()[1]), flush=True)
-if len(args) > 2:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(args[2], args[3])
-while True:
-    server.settimeout(None)
-    conn, _ = server.accept()
-    if len(args) > 2:
-        conn = context.wrap_socket(conn, server_side=True)
-    while data := conn.recv(65536):
-        conn.sendall(data)
-    if len(args) > 2:
-        conn = conn.unwrap()
-    conn.close()
-`;
-
-const PYTHON_UDP = `
-family = socket.AF_INET6 if ":" in args[0] else socket.AF_INET
-server = socket.socket(family, socket.SOCK_DGRAM)
-server.bind((args[0], 0))
-host = "[%s]" % args[0] if ":" in args[0] else args[0]
-print("listening on udp %s:%d" % (host, server.getsockname()[1]), flush=True)
-server.settimeout(None)
-while True:
-    server.sendto(*server.recvfrom(65536))
-`;
-
-const pythonServers: Record<string, () => string[]> = {
-  "TCP": () => python(PYTHON, "tcp", "127.0.0.1"),
-  "TCP/IPv6": () => python(PYTHON, "tcp", "::1"),
-  "Unix": () => python(PYTHON, "unix", pathOf()),
-  "UDP": () => python(PYTHON_UDP, "127.0.0.1"),
-  "UDP/IPv6": () => python(PYTHON_UDP, "::1"),
-};
-if (certificates !== undefined) {
-  const { certFile, keyFile } = certificates;
-  pythonServers.TLS = () =>
-    python(PYTHON, "tls", "127.0.0.1", certFile, keyFile);
-}
 
 /** Servers that read and never reply; they print a line after the first read. */
 const MUTE = `
@@ -97,17 +25,6 @@ print("read", flush=True)
 threading.Event().wait()
 `;
 
-/** Programs that run `cat` for one client. */
-const cats: [name: string, command: (port: number) => string[]][] = [
-  ["socat", (port) => [
-    ...["socat", "-d", "-d", "-t", "20"],
-    ...[`TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr`, "EXEC:cat"],
-  ]],
-  [
-    "ncat",
-    (port) => ["ncat", "-v", "-l", "127.0.0.1", `${port}`, "-e", "/bin/cat"],
-  ],
-];
 /** Matches the line that `ping` prints for a reply. */
 const REPLY =
   /^(\d+) bytes from (\S+): seq=(\d+) time=\d+\.\d{3} ms(, reordered)?$/;
@@ -116,65 +33,6 @@ for (const runtime of runtimes) {
   const run = (...args: string[]) => parley(runtime, "ping", ...args);
 
   describe(`ping on ${runtime.name}`, () => {
-    for (const [name, command] of Object.entries(pythonServers)) {
-      it(`all comes back from Python, ${name}`, options, async () => {
-        await using server = start(command());
-        const target = targetIn(await server.line());
-        const sizes = name.startsWith("UDP")
-          ? ["0", "1", "56", "65507"]
-          : ["1", "56", "100000"];
-        for (const size of sizes) {
-          const args = [...target, "-c", "5", "-i", "0", "--size", size];
-          const document = await ping(runtime, ...args);
-          assertIntact(document, 5);
-          assertEquals(`${document.size}`, size);
-        }
-      });
-    }
-
-    for (const [name, command] of cats) {
-      const missing = spawnSync(name, ["-h"]).error !== undefined;
-      const skip = missing && `There is no ${name}`;
-      it(`all comes back from ${name}`, { ...options, skip }, async () => {
-        const port = await freePort();
-        await using server = start(command(port));
-        let printed = "";
-        server.process.stderr?.on("data", (data) => printed += data);
-        await until(() => /listening on .*:\d+$/im.test(printed));
-        const args = [
-          `127.0.0.1:${port}`,
-          "-s",
-          "100000",
-          "-c",
-          "3",
-          "-i",
-          "0",
-        ];
-        assertIntact(await ping(runtime, ...args), 3);
-      });
-    }
-
-    for (const transport of streamNames) {
-      it(`4 MiB messages come back, ${transport}`, options, async () => {
-        await using server = start(
-          parley(bun, "echo", ...listenFlags(transport)),
-        );
-        const target = targetIn(await server.line());
-        const large = [...target, "-s", `${4 * MIB}`, "-W", "30"];
-        assertIntact(await ping(runtime, ...large, "-c", "2", "-i", "0"), 2);
-        // Further messages are sent before the first is back.
-        const many = await ping(runtime, ...large, "-c", "6", "-i", "0.001");
-        assertIntact(many, 6);
-      });
-    }
-
-    it("many at once come back over UDP", options, async () => {
-      await using server = start(parley(bun, "echo", "--udp", "--port=0"));
-      const target = targetIn(await server.line());
-      const document = await ping(runtime, ...target, "-c100", "-i", "0.001");
-      assertIntact(document, 100);
-    });
-
     it("prints a line for each reply, and a summary", options, async () => {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
@@ -197,20 +55,6 @@ for (const runtime of runtimes) {
       const times = /^rtt min\/avg\/max\/p99 = (\d+\.\d{3}\/?){4} ms$/;
       assert(times.test(lines[6]), stdout);
     });
-
-    it(
-      "resolves names, and keeps the interval",
-      options,
-      async () => {
-        await using server = start(parley(bun, "echo", "--port=0"));
-        const port = await portIn(server);
-        const args = [`localhost:${port}`, "-c", "3", "-i", "0.2"];
-        const document = await ping(runtime, ...args);
-        assertIntact(document, 3);
-        assertEquals(document.target, `localhost:${port}`);
-        assert(document.duration >= 390, `${document.duration} ms`);
-      },
-    );
 
     it("goes on until a signal, and sums up", options, async () => {
       for (const udp of [[], ["--udp"]]) {

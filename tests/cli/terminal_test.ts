@@ -1,57 +1,99 @@
 // The output of `ping` on a terminal.
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
-import { parley, targetIn } from "../support/cli.ts";
+import { parley } from "../support/cli.ts";
+import { targetIn } from "../support/ping.ts";
 import { options } from "../support/examples.ts";
 import { bun, output, python, runtimes, start } from "../support/programs.ts";
 
-/** Runs a program on a terminal, and types ^C after a word of its output. */
+/**
+ * Runs a program on a terminal. Each step waits for a word, in the output since
+ * the step before, and then resizes the terminal or types a text.
+ */
 const TERMINAL = `
 import fcntl, json, os, pty, termios
-columns, word, *command = args
+columns, steps, *command = args
+def resize(fd, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+steps = json.loads(steps)
 pid, fd = pty.fork()
 if pid == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
+    resize(0, int(columns))
     os.execvp(command[0], command)
-seen = b""
-typed = False
+seen = [[int(columns), ""]]
+since = ""
 while True:
     try:
-        data = os.read(fd, 65536)
+        data = os.read(fd, 65536).decode()
     except OSError: # The other end is closed, on Linux.
         break
     if not data:
         break
-    seen += data
-    if word and word.encode() in seen and not typed:
-        os.write(fd, b"\\x03")
-        typed = True
+    seen[-1][1] += data
+    since += data
+    if steps and steps[0][0] in since:
+        since = ""
+        action = steps.pop(0)[1]
+        if isinstance(action, int):
+            resize(fd, action)
+            seen.append([action, ""])
+        else:
+            os.write(fd, action.encode())
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-print(json.dumps([seen.decode(), status]))
+print(json.dumps([seen, status]))
 `;
+
+/** A word to wait for, and the columns or the text that follow it. */
+type Step = [word: string, action: number | string];
+
+const CTRL_C = "\x03";
+
+/** What a program wrote while its terminal had so many columns. */
+type Written = [columns: number, text: string];
 
 async function onTerminal(
   columns: number,
-  word: string,
+  steps: Step[],
   command: string[],
-): Promise<{ written: string; status: number }> {
-  const [written, status] = JSON.parse(
-    await output(python(TERMINAL, columns, word, ...command)),
+): Promise<{ written: Written[]; text: string; status: number }> {
+  const [seen, status]: [Written[], number] = JSON.parse(
+    await output(
+      python(TERMINAL, columns, JSON.stringify(steps), ...command),
+    ),
   );
   // `deno run` clears a progress bar that it never printed.
-  // deno-lint-ignore no-control-regex
-  return { written: written.replaceAll(/\x1b\[\d*[A-Z]/g, ""), status };
+  const written = seen.map(([columns, text]): Written => [
+    columns,
+    text.replaceAll("\x1b[0G\x1b[2K\x1b[J", ""),
+  ]);
+  const text = written.map(([, text]) => text).join("");
+  return { written, text, status };
 }
 
-/** Renders the lines that the screen shows at the end. */
-function renderScreen(written: string): string[] {
+/**
+ * Renders the lines that the screen shows at the end, as a terminal that wraps
+ * those that are too long, and wraps them anew when it is resized.
+ */
+function renderScreen(written: Written[]): string[] {
   const lines: string[][] = [[]];
+  let line = 0;
   let column = 0;
-  for (const character of written) {
-    const line = lines[lines.length - 1];
-    if (character === "\r") column = 0;
-    else if (character === "\n") lines.push([]);
-    else line[column++] = character;
+  for (const [columns, text] of written) {
+    // deno-lint-ignore no-control-regex
+    for (const part of text.split(/(\r|\n|\x1b\[J)/)) {
+      const row = column - column % columns;
+      if (part === "\r") column = row;
+      else if (part === "\x1b[J") {
+        lines.length = line + 1;
+        lines[line].length = column;
+      } else if (part !== "\n") {
+        for (const character of part) lines[line][column++] = character;
+      } else if (row + columns < lines[line].length) column = row + columns;
+      else {
+        column = 0;
+        lines[++line] ??= [];
+      }
+    }
   }
   return lines.map((line) =>
     Array.from(line, (at) => at ?? " ").join("").trimEnd()
@@ -68,9 +110,9 @@ for (const runtime of runtimes) {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-c3", "-i", "0.05");
-      const { written, status } = await onTerminal(100, "", command);
-      assertEquals(status, 0, written);
-      assert(written.includes("\r2 sent, 1 received, 1 waiting"), written);
+      const { written, text, status } = await onTerminal(100, [], command);
+      assertEquals(status, 0, text);
+      assert(text.includes("\r2 sent, 1 received, 1 waiting"), text);
       const [title, ...lines] = renderScreen(written);
       assert(title.startsWith(`PING ${target} `), title);
       assertEquals(lines.length, 7, lines.join("\n"));
@@ -88,20 +130,20 @@ for (const runtime of runtimes) {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-c2", "-i", "0");
-      const { written } = await onTerminal(30, "", command);
-      const statusLines = written.split(/[\r\n]/).filter((part) =>
-        /^\d+ sent, .* waiting/.test(part) || part.trim() === ""
-      );
+      const { text } = await onTerminal(30, [], command);
+      const statusLines = text.replaceAll("\x1b[J", "").split(/[\r\n]/)
+        .filter((part) => /^\d+ sent, .* waiting/.test(part));
       const longest = Math.max(...statusLines.map(({ length }) => length));
-      assertEquals(longest, 29, written);
+      assertEquals(longest, 29, text);
     });
 
     it("Ctrl+C ends it with the summary", options, async () => {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-i", "0.05");
-      const { written, status } = await onTerminal(100, "seq=3", command);
-      assertEquals(status, 0, written);
+      const steps: Step[] = [["seq=3", CTRL_C]];
+      const { written, text, status } = await onTerminal(100, steps, command);
+      assertEquals(status, 0, text);
       const [title, ...lines] = renderScreen(written);
       assert(title.startsWith(`PING ${target} `), title);
       const end = lines.indexOf(`--- ${target} ping statistics ---`);
@@ -116,8 +158,42 @@ for (const runtime of runtimes) {
       await using server = start(parley(bun, "echo", "--port=0"));
       const [target] = targetIn(await server.line());
       const command = ping(target, "-c2", "-i", "0", "--json");
-      const { written } = await onTerminal(80, "", command);
-      assertEquals(JSON.parse(written).received, 2);
+      const { text } = await onTerminal(80, [], command);
+      assertEquals(JSON.parse(text).received, 2);
+    });
+
+    it("leaves nothing of it when the terminal shrinks", options, async () => {
+      await using server = start(parley(bun, "echo", "--port=0"));
+      const [target] = targetIn(await server.line());
+      const command = ping(target, "-i", "0.05");
+      // The columns, then some replies, then fewer columns again.
+      const steps: Step[] = [
+        ["seq=2", 50],
+        ["seq=4", 20],
+        ["seq=6", 90],
+        ["seq=8", CTRL_C],
+      ];
+      const { written, text, status } = await onTerminal(100, steps, command);
+      assertEquals(status, 0, text);
+      const [title, ...lines] = renderScreen(written);
+      assert(title.startsWith(`PING ${target} `), title);
+      const end = lines.indexOf(`--- ${target} ping statistics ---`);
+      assert(end >= 8, lines.join("\n"));
+      lines.slice(0, end).forEach((line, i) =>
+        assertEquals(REPLY.exec(line)?.[1], `${i + 1}`, lines.join("\n"))
+      );
+      assertEquals(lines.slice(end + 3), [""], lines.join("\n"));
+    });
+
+    it("cuts the status line anew at once", options, async () => {
+      await using server = start(parley(bun, "echo", "--port=0"));
+      const [target] = targetIn(await server.line());
+      const cut = "\r1 sent, 1 received,\x1b";
+      const steps: Step[] = [["1 received", 20], [cut, CTRL_C]];
+      const command = ping(target, "-i", "3600");
+      const { written, text, status } = await onTerminal(90, steps, command);
+      assertEquals(status, 0, text);
+      assertEquals(renderScreen(written).length, 6, text);
     });
   });
 }

@@ -6,7 +6,7 @@ import type { Connection } from "../../mod.ts";
 import { assertEquals } from "../support/assert.ts";
 import { recvExactly, text } from "../support/bytes.ts";
 import { folder } from "../support/folder.ts";
-import { bun, deno, output } from "../support/programs.ts";
+import { bun, deno, node, output } from "../support/programs.ts";
 
 /** The folder of this repository. */
 export const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -79,7 +79,8 @@ export function here(
   port: number | string,
 ): string[] {
   const [name, ...args] = command;
-  const program = name.endsWith("bun") ? bun.command[0] : deno.command[0];
+  const runtime = [bun, node].find((it) => name.endsWith(it.name)) ?? deno;
+  const [program] = runtime.command;
   const ours = args.map((arg) =>
     arg.replace("0.0.0.0", "127.0.0.1").replace(/\b(65432|7)$/, `${port}`)
   );

@@ -1,10 +1,10 @@
 // The recipes of examples/deploy, as they are: checked by the programs that
 // they are for where those are installed, and their command lines run.
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { connect } from "../../mod.ts";
+import { connect, SocketError } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import {
   freePort,
@@ -12,9 +12,11 @@ import {
   ready,
   signal,
 } from "../support/examples.ts";
+import { cli } from "../support/cli.ts";
 import { folder } from "../support/folder.ts";
+import { serveJsr } from "../support/jsr.ts";
 import { noPosix } from "../support/platform.ts";
-import { output, start } from "../support/programs.ts";
+import { deno, output, start } from "../support/programs.ts";
 import {
   answers,
   directives,
@@ -32,11 +34,15 @@ const options = { ...bounded, skip: noPosix() };
 /** What the servers give their clients after a SIGTERM, in seconds. */
 const GRACE = 5;
 
-/** Asserts that it serves, and how it ends at SIGTERM with an idle client. */
+/**
+ * Asserts that it serves, with metrics if asked for, and how it ends at SIGTERM
+ * with an idle client.
+ */
 async function assertServes(command: string[], seconds: number): Promise<void> {
   await using server = start(command);
   await using conn = await connect({ port: await ready(server) });
   await answers(conn);
+  if (command.includes("--metrics")) await scrape(await server.line());
   const started = performance.now();
   signal(server, "SIGTERM");
   assertEquals(await conn.recv(), null);
@@ -46,10 +52,20 @@ async function assertServes(command: string[], seconds: number): Promise<void> {
   assert(took > GRACE - 1 && took < seconds, `It took ${took} s`);
 }
 
+/** Reads the metrics at the address in a line of the server. */
+async function scrape(line: string): Promise<string> {
+  const response = await fetch(line.replace("metrics on ", ""));
+  const body = await response.text();
+  assert(body.includes("\nparley_connections_active "), `${line}: ${body}`);
+  return body;
+}
+
 it("the recipes name the version that deno.json has", () => {
   const { version } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
   const names: [string, string][] = [
     ["echo.service", `jsr:@parley/echo@${version}/cli `],
+    ["echo.service", `deno cache jsr:@parley/echo@${version}/cli\n`],
+    ["echo.service", `npx jsr add @parley/echo@${version}\``],
     ["kubernetes.yaml", `/echo:${version}\n`],
   ];
   for (const [file, name] of names) assert(read(file).includes(name), name);
@@ -81,24 +97,43 @@ describe("echo.service", () => {
     await output(["systemd-analyze", ...review]);
   });
 
-  it("its commands serve, and end in time", options, async () => {
+  it("what it installs serves alone, and ends in time", options, async () => {
     const seconds = Number(directives(unit, "TimeoutStopSec")[0]);
-    const commands = [
-      ...directives(unit, "ExecStart"),
-      ...directives(unit, "#ExecStart"),
-    ];
+    const [, install] = /^# +sudo DENO_DIR=\S+ deno (.+)$/m.exec(unit) ?? [];
+    const [command] = directives(unit, "ExecStart");
+    const home = mkdtempSync(join(folder, "installed-"));
+    const jsr = await serveJsr();
+    const on = ["env", `DENO_DIR=${home}`, `JSR_URL=${jsr.url}`];
+    const [program] = deno.command;
+    await output([...on, program, ...install.split(" ")]);
+    // From here on it has no network.
+    await jsr[Symbol.asyncDispose]();
+    const local = await atFreePorts(command);
+    await assertServes([...on, ...here(root, local, 0)], seconds);
+  });
+
+  it("its other commands serve, and end in time", options, async () => {
+    const seconds = Number(directives(unit, "TimeoutStopSec")[0]);
+    const commands = directives(unit, "#ExecStart");
     assertEquals(commands.length, 2);
     await Promise.all(commands.map(async (command) => {
-      const port = await freePort();
-      const local = command.replace(
-        /(jsr:\S+|\/opt\/echo\/src)\/cli(\.ts)?/,
-        "src/cli.ts",
-      )
-        .replace("0.0.0.0:7", `127.0.0.1:${port}`);
-      await assertServes(here(root, local.split(" "), port), seconds);
+      const local = await atFreePorts(
+        command.replace("/opt/echo/node_modules/@parley/echo/src/cli.js", cli),
+      );
+      await assertServes(here(root, local, 0), seconds);
     }));
   });
 });
+
+/** A command line of the unit, on loopback, with free ports for its own. */
+async function atFreePorts(command: string): Promise<string[]> {
+  const [port, metrics] = [await freePort(), await freePort()];
+  return command.replaceAll("0.0.0.0", "127.0.0.1")
+    .replace("127.0.0.1:7,", `127.0.0.1:${port},`)
+    .replace("--port 7 ", `--port ${port} `)
+    .replaceAll("9464", `${metrics}`)
+    .split(" ");
+}
 
 describe("Containerfile", () => {
   const images = stages(read("Containerfile"));
@@ -145,9 +180,7 @@ describe("Containerfile", () => {
 
 /** The parts of kubernetes.yaml that are used here. */
 interface Probe {
-  tcpSocket?: { port: string };
-  exec?: { command: string[] };
-  timeoutSeconds?: number;
+  tcpSocket: { port: string };
 }
 
 interface Container {
@@ -159,42 +192,89 @@ interface Container {
   lifecycle: { preStop: { sleep: { seconds: number } } };
 }
 
+interface Selector {
+  matchLabels: unknown;
+}
+
 type Manifest = [
   {
     spec: {
-      selector: { matchLabels: unknown };
+      replicas: number;
+      selector: Selector;
       template: {
-        metadata: { labels: unknown };
+        metadata: { labels: unknown; annotations: Record<string, string> };
         spec: {
+          topologySpreadConstraints: { labelSelector: Selector }[];
           terminationGracePeriodSeconds: number;
           containers: Container[];
         };
       };
     };
   },
+  { kind: string; spec: { maxUnavailable: number; selector: Selector } },
   { spec: { selector: unknown; ports: { targetPort: string }[] } },
 ];
+
+/** What the kubelet does with a `tcpSocket`: it connects, and closes. */
+async function probe(port: number): Promise<void> {
+  await (await connect({ port, timeout: 1000 })).close();
+}
 
 describe("kubernetes.yaml", () => {
   const manifest = yaml(file("kubernetes.yaml")) as Promise<Manifest>;
   const pod = manifest.then(([{ spec }]) => spec.template.spec);
-  const [image] = stages(read("Containerfile")).slice(-1);
+  const images = stages(read("Containerfile"));
+
+  const installed = spawnSync("kubeconform", ["-v"]).status === 0;
+  if (!installed) console.log("Skipped: kubeconform is not installed");
+
+  it("is what Kubernetes expects", {
+    ...bounded,
+    skip: installed ? false : "kubeconform is not installed",
+  }, async () => {
+    const path = file("kubernetes.yaml");
+    await using program = start(["kubeconform", "-strict", path]);
+    const { stdout, stderr, status } = await program.ended;
+    if (/failed downloading schema/.test(stdout)) {
+      return console.log("Skipped: kubeconform cannot download the schemas");
+    }
+    assertEquals([stdout, stderr, status], ["", "", 0]);
+  });
 
   it("names the same labels and ports everywhere", options, async () => {
-    const [{ spec: { selector, template } }, service] = await manifest;
-    const { labels } = template.metadata;
+    const [{ spec: { selector, template } }, budget, service] = await manifest;
+    const { labels, annotations } = template.metadata;
     assertEquals(selector.matchLabels, labels);
+    assertEquals(budget.spec.selector, selector);
     assertEquals(service.spec.selector, labels);
-    const [{ args, ports: [{ name, containerPort }], ...rest }] =
+    const [spread] = template.spec.topologySpreadConstraints;
+    assertEquals(spread.labelSelector, selector);
+    const [{ args, ports: [echo, metrics], ...rest }] =
       template.spec.containers;
-    assertEquals(String(containerPort), image.port);
-    assert(args.includes(`--port=${containerPort}`), args.join(" "));
+    for (const { port } of images) {
+      assertEquals(String(echo.containerPort), port);
+    }
+    assert(args.includes(`--port=${echo.containerPort}`), args.join(" "));
+    const bound = `--metrics=0.0.0.0:${metrics.containerPort}`;
+    assert(args.includes(bound), args.join(" "));
+    assertEquals(annotations, {
+      "prometheus.io/scrape": "true",
+      "prometheus.io/port": String(metrics.containerPort),
+      "prometheus.io/path": "/metrics",
+    });
     const named = [
       service.spec.ports[0].targetPort,
-      rest.startupProbe.tcpSocket?.port,
-      rest.livenessProbe.tcpSocket?.port,
+      rest.startupProbe.tcpSocket.port,
+      rest.readinessProbe.tcpSocket.port,
+      rest.livenessProbe.tcpSocket.port,
     ];
-    assertEquals(named, [name, name, name]);
+    assertEquals(named, [echo.name, echo.name, echo.name, metrics.name]);
+  });
+
+  it("leaves a server when nodes are drained", options, async () => {
+    const [{ spec: { replicas } }, budget] = await manifest;
+    assertEquals(budget.kind, "PodDisruptionBudget");
+    assert(replicas > budget.spec.maxUnavailable);
   });
 
   it("leaves the server its time to end", options, async () => {
@@ -203,26 +283,51 @@ describe("kubernetes.yaml", () => {
     assert(terminationGracePeriodSeconds > seconds + GRACE);
   });
 
-  it("a full server lives, but is not ready", options, async () => {
-    const { args, readinessProbe } = (await pod).containers[0];
-    const command = readinessProbe.exec?.command ?? [];
-    const folder = imageOf(image);
-    const full = args.map((arg) => arg.replace(/=8192$/, "=1"));
-    const run = [...image.entrypoint, ...full];
-    await using server = start(here(folder, run, 0));
-    const port = await ready(server);
-    const probe = here(folder, command, port);
-    await output(probe);
-    await using only = await connect({ port });
-    await answers(only);
-    // The kubelet does not wait for longer.
-    const limit = `${readinessProbe.timeoutSeconds}`;
-    await using vain = start(["timeout", limit, ...probe]);
-    assertEquals((await vain.ended).status, 1);
-    await using _live = await connect({ port });
-    await answers(only);
-    await only.close();
-    await _live.close();
-    await output(probe);
-  });
+  for (const image of images) {
+    /** Starts the container's command, with these arguments besides. */
+    const serve = async (...more: string[]) => {
+      const [{ args }] = (await pod).containers;
+      const ours = args.map((arg) => arg.replace(/:9464$/, ":0"));
+      const command = [...image.entrypoint, ...ours, ...more];
+      const server = start(here(imageOf(image), command, 0));
+      const port = await ready(server);
+      const line = await server.line();
+      return {
+        ...server,
+        port,
+        line,
+        metrics: Number(new URL(line.split(" ")[2]).port),
+      };
+    };
+
+    it(`a full server lives, image ${image.name}`, options, async () => {
+      await using server = await serve("--max-connections=1");
+      const { port, metrics, line } = server;
+      await using only = await connect({ port });
+      await answers(only);
+      // More than its queue has room for, so that it may be found not ready.
+      let ready = 0;
+      try {
+        for (; ready < 520; ready++) await probe(port);
+      } catch (error) {
+        // On Deno the kernel does not answer then, the others reset.
+        assert(error instanceof SocketError);
+        assert(["ETIMEDOUT", "ECONNRESET"].includes(error.code), error.message);
+      }
+      assert(ready > 500, `${ready}`);
+      await probe(metrics);
+      await scrape(line);
+      await answers(only);
+    });
+
+    it(`probes behind PROXY, image ${image.name}`, options, async () => {
+      await using server = await serve("--proxy-protocol=127.0.0.2");
+      const { port, metrics, line } = server;
+      const rejected = /^parley_connections_rejected_total (\d+)$/m;
+      await probe(metrics);
+      assertEquals(rejected.exec(await scrape(line))?.[1], "0");
+      await probe(port);
+      while (rejected.exec(await scrape(line))?.[1] !== "1");
+    });
+  }
 });

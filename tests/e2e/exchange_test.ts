@@ -17,7 +17,7 @@ const EXPECTED = `100000000 ${hash.digest("hex")}\n`;
 
 for (const runtime of runtimes) {
   for (const transport of streamNames) {
-    describe(`echo.ts on ${runtime.name}, ${transport}`, () => {
+    describe(`parley echo on ${runtime.name}, ${transport}`, () => {
       // No two runtimes differ on IPv6 where they do not on IPv4.
       const clients = transport === "TCP/IPv6" ? [runtime] : runtimes;
       for (const { name, command } of clients) {
@@ -25,7 +25,7 @@ for (const runtime of runtimes) {
           `${name} gets 100 MB back, after a half-close`,
           options,
           async () => {
-            await using server = await serve(runtime, transport, "echo");
+            await using server = await serve(runtime, transport, "parley echo");
             const target = JSON.stringify(server.target);
             const printed = await output([...command, CLIENT, target]);
             assertEquals(printed, EXPECTED);

@@ -1,4 +1,4 @@
-// The examples behind HAProxy: with its recipe, and with a PROXY header.
+// The echo server behind HAProxy: with its recipe, and with a PROXY header.
 import { it } from "node:test";
 import {
   connect,
@@ -51,6 +51,20 @@ async function finish(conn: Connection): Promise<void> {
   await conn.close();
 }
 
+/** The page, and the metrics where that HAProxy has them. */
+async function assertStats(url: string): Promise<void> {
+  const page = await (await fetch(url)).text();
+  assert(page.includes("Statistics Report"), page);
+  const about = await output(["haproxy", "-vv"]);
+  if (!about.includes("prometheus-exporter")) {
+    return console.log("Skipped: this HAProxy has no Prometheus exporter");
+  }
+  const metrics = await (await fetch(`${url}metrics`)).text();
+  const active =
+    /^haproxy_server_status\{proxy="echo",server="one",state="UP"\} 1$/m;
+  assert(active.test(metrics), metrics);
+}
+
 it("haproxy.cfg shares clients, names them, survives an end", {
   ...withHaproxy,
   skip: noPosix() || withHaproxy.skip,
@@ -62,14 +76,19 @@ it("haproxy.cfg shares clients, names them, survives an end", {
   await using one = first;
   await using two = second;
   const targets = [await ready(one), await ready(two)];
-  const port = await freePort();
-  const recipe = (...args: string[]) => [
+  const [port, statsPort] = [await freePort(), await freePort()];
+  const recipe = ["haproxy", "-f", file("haproxy.cfg")];
+  await output([...recipe, "-c", "-dW"]);
+  await using balancer = start([
     ...["env", `ECHO_BIND=127.0.0.1:${port}`],
+    `ECHO_STATS=127.0.0.1:${statsPort}`,
     ...targets.map((port, i) => `ECHO_${i + 1}=127.0.0.1:${port}`),
-    ...["haproxy", "-f", file("haproxy.cfg"), ...args],
-  ];
-  await output(recipe("-c"));
-  await using balancer = start(recipe("-db"));
+    ...[...recipe, "-db"],
+  ]);
+  /** Waits for its message on the state of a server. */
+  const state = async (text: string) => {
+    while (!(await balancer.line()).includes(text));
+  };
   await listening(port);
   let log = "";
   two.process.stderr?.on("data", (data) => log += data);
@@ -84,15 +103,26 @@ it("haproxy.cfg shares clients, names them, survives an end", {
   await Promise.all(early.map(finish));
   const ended = await one.ended;
   assertEquals(ended.status, 0, ended.stderr);
-  const down = await balancer.line();
-  assert(/echo\/one is DOWN/.test(down), down);
+  await state("echo/one is DOWN");
   // The other has passed its checks by then, or no client would be served.
   const met = logged();
   await until(() => logged() > met);
   late.push(...await clients(port));
 
-  await Promise.all(late.map(answers));
-  await Promise.all(late.map(finish));
+  // Again at that address, on the third runtime: it gets clients once more.
+  const command = ["node", "src/cli.ts", ...trusting];
+  command.push(`--port=${targets[0]}`);
+  await using three = start(here(root, command, 0));
+  assertEquals(await ready(three), targets[0]);
+  await state("echo/one is UP");
+  const shared = await clients(port);
+  await assertStats(`http://127.0.0.1:${statsPort}/`);
+
+  await Promise.all([...late, ...shared].map(answers));
+  await Promise.all([...late, ...shared].map(finish));
+  signal(three, "SIGTERM");
+  const third = await three.ended;
+  assertEquals(third.status, 0, third.stderr);
   signal(two, "SIGTERM");
   const { stderr } = await two.ended;
   const servedBy = (log: string, conns: Connection[]) =>
@@ -105,17 +135,26 @@ it("haproxy.cfg shares clients, names them, survives an end", {
   assert(ones.length > 0 && twos.length > 0, "Not shared");
   assertEquals(ones.length + twos.length, early.length);
   assertEquals(servedBy(stderr, late).length, late.length);
+  assert(servedBy(third.stderr, shared).length > 0, "Not shared again");
+  signal(balancer, "SIGTERM");
+  const { stdout } = await balancer.ended;
+  for (const { localAddr } of [...early, ...late, ...shared]) {
+    const logged = `${
+      formatAddress(localAddr)
+    } \\[[^\\]]+\\] echo echo/(one|two) `;
+    assert(new RegExp(`^${logged}`, "m").test(stdout), stdout);
+  }
 });
 
 for (const runtime of runtimes) {
   it(
-    `HAProxy in front of echo.ts on ${runtime.name}`,
+    `HAProxy in front of parley echo on ${runtime.name}`,
     withHaproxy,
     async () => {
       for (const name of ["TCP/IPv4", "Unix"] as const) {
         const trusted = name === "Unix" ? "unix" : "127.0.0.0/8,::1";
         const flag = `--proxy-protocol=${trusted}`;
-        await using server = await serve(runtime, name, "echo", flag);
+        await using server = await serve(runtime, name, "parley echo", flag);
         const port = await freePort();
         const app = name === "Unix"
           ? `unix@${server.path}`
@@ -130,8 +169,8 @@ for (const runtime of runtimes) {
         assertEquals(text(await recvAll(conn)), "hello");
         signal(server, "SIGTERM");
         const { stderr } = await server.ended;
-        const [, peer] = stderr.split(" ");
-        assertEquals(peer, `${formatAddress(conn.localAddr)}\n`);
+        const [, peer] = stderr.split(/\s/);
+        assertEquals(peer, formatAddress(conn.localAddr));
       }
     },
   );

@@ -69,7 +69,7 @@ for (const runtime of runtimes) {
       const printed = await output([...client, "--message", message]);
       assertSameBytes(
         new TextEncoder().encode(printed),
-        new TextEncoder().encode(message),
+        new TextEncoder().encode(`${message}\n`),
       );
     });
 

@@ -1,4 +1,4 @@
-// What the examples need of Deno's permissions: that, and nothing more.
+// What the examples and the echo server need of Deno's permissions: that, and nothing more.
 import { once } from "node:events";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -14,6 +14,7 @@ import {
   only,
   onTerminal,
   options as bounded,
+  scriptOf,
   serve,
   signal,
   transportNames,
@@ -104,11 +105,11 @@ describe("permissions on Deno", () => {
   for (const [suffix, more, names] of flags) {
     for (const transport of names) {
       it(
-        `echo.ts needs its own place only, ${transport}${suffix}`,
+        `parley echo needs its own place only, ${transport}${suffix}`,
         options,
         async () => {
           const { flags, needs, client } = await place(transport);
-          const args = [...more, example("echo"), ...flags];
+          const args = [...more, ...scriptOf("parley echo", ...flags)];
           // Flags of Deno come before the program's.
           await assertAllNeeded(needs, args);
           await using server = start(only(...granting(needs), ...args));
@@ -116,7 +117,7 @@ describe("permissions on Deno", () => {
           assert(line.startsWith("listening on "), line);
           await assertPrints(
             command(deno, "client", ...client),
-            "Hello, world",
+            "Hello, world\n",
           );
           signal(server, "SIGINT");
           assertEquals((await server.ended).status, 0);
@@ -127,11 +128,14 @@ describe("permissions on Deno", () => {
         `client.ts needs the server's place only, ${transport}${suffix}`,
         options,
         async () => {
-          await using server = await serve(deno, transport, "echo");
+          await using server = await serve(deno, transport, "parley echo");
           const needs = clientNeeds(transport, server.port, server.path);
           const args = [...more, example("client"), ...server.client];
           await assertAllNeeded(needs, args);
-          await assertPrints(only(...granting(needs), ...args), "Hello, world");
+          await assertPrints(
+            only(...granting(needs), ...args),
+            "Hello, world\n",
+          );
         },
       );
     }
@@ -142,7 +146,7 @@ describe("permissions on Deno", () => {
     const run = only(...granting(needs), example("greeting"), ...flags);
     await using server = start(run);
     await server.line();
-    await assertPrints(command(deno, "client", ...client), "Hello, client!");
+    await assertPrints(command(deno, "client", ...client), "Hello, client!\n");
   });
 
   it("proxy.ts needs its own address and the other", options, async () => {
@@ -156,25 +160,25 @@ describe("permissions on Deno", () => {
     );
     await using server = start(run);
     await server.line();
-    await assertPrints(command(deno, "client", ...client), "Hello, world");
+    await assertPrints(command(deno, "client", ...client), "Hello, world\n");
   });
 
   it("client.ts needs a server's name where it has one", options, async () => {
     for (const kind of ["TCP/IPv4", "UDP"] as const) {
-      await using server = await serve(deno, kind, "echo");
+      await using server = await serve(deno, kind, "parley echo");
       const needs: Need[] = [["net", `localhost:${server.port}`]];
       if (kind === "UDP") needs.push(["net", "0.0.0.0:0"]);
       const args = [example("client"), "--hostname=localhost"];
       await assertPrints(
         only(...granting(needs), ...args, ...server.client),
-        "Hello, world",
+        "Hello, world\n",
       );
     }
   });
 
   it("a UDP server that may not answer says so", options, async () => {
     const { flags, asks, client } = await place("UDP");
-    const run = only(...granting(asks), example("echo"), ...flags);
+    const run = only(...granting(asks), ...scriptOf("parley echo", ...flags));
     await using server = start(run);
     await server.line();
     await using _asking = start(command(deno, "client", ...client));
@@ -214,7 +218,7 @@ os.kill(pid, 2)
 print(seen.count(b"Deno requests"), *(f' access to "{need}"'.encode() in seen for need in args[1:]))
 print(os.waitpid(pid, 0)[1])
 `;
-        const run = onTerminal(terminal, example("echo"), ...flags);
+        const run = onTerminal(terminal, ...scriptOf("parley echo", ...flags));
         const values = asks.map(([, value]) => value);
         const asked = [asks.length, ...asks.map(() => "True")].join(" ");
         assertEquals(await output([...run, ...values]), `${asked}\n0\n`);

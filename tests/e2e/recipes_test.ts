@@ -1,8 +1,9 @@
-// The examples that survive a copy, as processes of each runtime: a Redis
+// The examples survive a copy, on each runtime; and what some of them do: a Redis
 // client against a real server, a line server, a port check.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { connect, SocketError } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -18,12 +19,27 @@ import {
   signal,
   signalled,
 } from "../support/examples.ts";
-import { runtimes, start } from "../support/programs.ts";
+import { folder } from "../support/folder.ts";
+import { bun, runtimes, start } from "../support/programs.ts";
 
-const RECIPES = ["http_get", "redis", "line_server", "port_check"];
 const EXAMPLES = readdirSync(new URL("../../examples/", import.meta.url))
   .filter((name) => name.endsWith(".ts"))
   .map((name) => name.slice(0, -".ts".length));
+const SERVERS = [
+  ...["chat", "daytime", "discard", "echo", "greeting", "line_server"],
+  "proxy",
+];
+
+const copies = mkdtempSync(join(folder, "copies-"));
+const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
+
+/** Copies an example, with one line changed as a user would. */
+function copy(name: string): string {
+  const path = join(copies, `${name}.ts`);
+  const source = readFileSync(example(name), "utf8");
+  writeFileSync(path, source.replace('"../mod.ts"', MOD));
+  return path;
+}
 
 const hasRedis = spawnSync("redis-server", ["--version"]).status === 0;
 const withRedis = {
@@ -60,14 +76,20 @@ async function redis(): Promise<AsyncDisposable & { port: string }> {
   };
 }
 
-describe("recipes", () => {
-  for (const name of RECIPES) {
+describe("each example", () => {
+  for (const name of EXAMPLES) {
     it(`${name}.ts imports the package and node: alone`, () => {
       const source = readFileSync(example(name), "utf8");
-      const imports = [...source.matchAll(/ from "([^"]+)"/g)]
+      const specifiers = [...source.matchAll(/(?:from|import)[ (]+"([^"]+)"/g)]
         .map(([, specifier]) => specifier)
         .filter((specifier) => !specifier.startsWith("node:"));
-      assertEquals(imports, ["../mod.ts"]);
+      assertEquals(specifiers, ["../mod.ts"]);
+    });
+
+    it(`${name}.ts takes -h, and no unknown flag`, options, async () => {
+      await using help = start(commandOf(bun, name, "-h"));
+      assert((await help.ended).stdout.startsWith(`Usage: ${name}.ts `));
+      await assertFails(commandOf(bun, name, "--nope"), "--nope");
     });
   }
 });
@@ -76,14 +98,30 @@ for (const runtime of runtimes) {
   const command = (name: string, ...args: string[]) =>
     commandOf(runtime, name, ...args);
 
-  describe(`recipes on ${runtime.name}`, () => {
+  describe(`examples on ${runtime.name}`, () => {
     for (const name of EXAMPLES) {
-      it(`${name}.ts answers --help`, options, async () => {
-        await using program = start(command(name, "--help"));
+      it(`a copy of ${name}.ts answers --help`, options, async () => {
+        const help = [...runtime.command, copy(name), "--help"];
+        await using program = start(help);
         const { stdout, stderr, status } = await program.ended;
         assertEquals(stderr, "");
         assert(stdout.startsWith(`Usage: ${name}.ts `), stdout);
+        assert(stdout.includes("  -h, --help "), stdout);
         assert(stdout.endsWith("\n"));
+        assertEquals(status, 0);
+      });
+    }
+
+    for (const name of SERVERS) {
+      it(`a copy of ${name}.ts serves until SIGINT`, signalled, async () => {
+        const run = [...runtime.command, copy(name), "--port=0"];
+        await using server = start(run);
+        const port = await ready(server);
+        // The proxy has no target, but takes the client.
+        await (await connect({ port })).close();
+        signal(server, "SIGINT");
+        const { stdout, status } = await server.ended;
+        assertEquals(stdout, `listening on 127.0.0.1:${port}\n`);
         assertEquals(status, 0);
       });
     }

@@ -178,6 +178,25 @@ function testFromNpm(): void {
   );
 
   it(
+    "installed, so does its command line",
+    { ...options, skip: older === undefined && "No older Node.js" },
+    async () => {
+      const where = await installed();
+      const cli = join("node_modules", "@parley", "echo", "src", "cli.js");
+      const script = 'node "$@"; echo "status $?"';
+      const need = `needs Node.js ${NODE_MAJOR} or later, this is ${older}`;
+      for (const args of [["--version"], ["echo", "--port=0"], []]) {
+        const command = ["sh", "-c", script, "sh", cli, ...args];
+        const said = await runAlone(where, ...command);
+        assertEquals(said, `status 1\nparley: ${need}\n`);
+      }
+      const imported = 'await import("@parley/echo/cli")';
+      const command = ["node", "--input-type=module", "--eval", imported];
+      assertEquals(await runAlone(where, ...command), "");
+    },
+  );
+
+  it(
     "it compiles wherever a few types of the platform are known",
     options,
     async () => {

@@ -258,7 +258,7 @@ describe("examples/README.md", () => {
     );
     assert(programs.length > 0);
     for (const program of programs) {
-      const base = program.startsWith("src/") ? root : exampleFolder;
+      const base = program.includes("/") ? root : exampleFolder;
       assert(existsSync(new URL(program, base)), program);
     }
   });

@@ -34,3 +34,20 @@ describe("runtime versions", () => {
     }
   });
 });
+
+it("each heading of CHANGELOG.md has a link", () => {
+  const text = read("CHANGELOG.md");
+  const versions = [...text.matchAll(/^## \[(.+?)\]/gm)].map(([, it]) => it);
+  assert.equal(versions[0], "Unreleased");
+  const [, latest] = versions;
+  const repository = "https://github.com/parley/echo";
+  for (const version of versions) {
+    const path = version !== "Unreleased"
+      ? `releases/tag/v${version}`
+      : latest === undefined
+      ? "commits/main"
+      : `compare/v${latest}...HEAD`;
+    const link = `\n[${version}]: ${repository}/${path}\n`;
+    assert(text.includes(link), `CHANGELOG.md lacks: ${link}`);
+  }
+});

@@ -1,7 +1,7 @@
 // Shared by the tests of the command line: start it, and parse its output.
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "./assert.ts";
-import { certificates } from "./certificates.ts";
+import type { Document } from "./ping.ts";
 import { type Program, type Runtime, start } from "./programs.ts";
 
 export const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -9,29 +9,6 @@ export const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 /** Returns the command line that runs a command of `parley`. */
 export function parley(runtime: Runtime, ...args: string[]): string[] {
   return [...runtime.command, cli, ...args];
-}
-
-/** The document of `ping --json`. */
-export interface Document {
-  target: string;
-  transport: string;
-  size: number;
-  ok: boolean;
-  sent: number;
-  received: number;
-  corrupt: number;
-  lost: number;
-  late: number;
-  duplicates: number;
-  reordered: number;
-  unexpected: number;
-  extraBytes: number;
-  missingBytes: number;
-  lossPercent: number;
-  rtt: { min: number; avg: number; max: number; p99: number } | null;
-  duration: number;
-  faults: { kind: string; seq?: number; byte?: number; text: string }[];
-  error: { code: string | null; message: string } | null;
 }
 
 /** Runs `ping --json`; asserts that status and document agree. */
@@ -47,19 +24,6 @@ export async function ping(
   assertEquals(received + corrupt + lost, sent, stdout);
   assertEquals(stderr, error === null ? "" : `parley: ${error.message}\n`);
   return document;
-}
-
-/** Asserts that all messages came back intact. */
-export function assertIntact(document: Document, sent: number): void {
-  const text = JSON.stringify(document);
-  assertEquals(document.faults, [], text);
-  assertEquals(document.error, null, text);
-  assert(document.ok, text);
-  assertEquals([document.sent, document.received], [sent, sent], text);
-  const { rtt } = document;
-  assert(rtt !== null && rtt.min > 0, text);
-  assert(rtt.min <= rtt.avg && rtt.avg <= rtt.max, text);
-  assert(rtt.min <= rtt.p99 && rtt.p99 <= rtt.max, text);
 }
 
 /** Asserts the status, and one line on standard error with this text. */
@@ -83,15 +47,4 @@ export async function portIn(server: Program): Promise<number> {
   const port = Number(/(\d+)$/.exec(line)?.[1]);
   assert(port > 0, line);
   return port;
-}
-
-/** Returns the arguments of `ping` for the first line of a server. */
-export function targetIn(line: string): string[] {
-  const [, kind, address] = /^listening on (?:(tls|udp) )?(\S+)$/.exec(line) ??
-    [];
-  assert(address !== undefined, line);
-  if (kind === undefined) return [address];
-  if (kind === "udp") return [address, "--udp"];
-  assert(certificates !== undefined);
-  return [address, "--ca", certificates.caFile];
 }

@@ -9,6 +9,7 @@ import {
 } from "../../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { certificates } from "./certificates.ts";
+import { cli } from "./cli.ts";
 import { noSignals, noUnix } from "./platform.ts";
 import { deno, type Program, python, type Runtime, start } from "./programs.ts";
 import {
@@ -28,13 +29,21 @@ export function example(name: string): string {
   return fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url));
 }
 
-/** The command line that runs an example. */
+/** The script that has this name, as "chat" or "parley echo", with arguments. */
+export function scriptOf(name: string, ...args: string[]): string[] {
+  const [first, ...command] = name.split(" ");
+  return first === "parley"
+    ? [cli, ...command, ...args]
+    : [example(name), ...args];
+}
+
+/** The command line that runs an example, or a command of `parley`. */
 export function command(
   runtime: Runtime,
   name: string,
   ...args: string[]
 ): string[] {
-  return [...runtime.command, example(name), ...args];
+  return [...runtime.command, ...scriptOf(name, ...args)];
 }
 
 /** Waits for the one line that a server prints; returns the port in it. */
@@ -79,10 +88,14 @@ export async function assertPrints(
   assertEquals(await program.ended, { stdout, stderr: "", status: 0 });
 }
 
-/** Asserts one line on standard error, which says this, and status 1. */
+/** The status of `parley` after wrong arguments. */
+export const WRONG_ARGUMENTS = 2;
+
+/** Asserts one line on standard error, which says this, and a status. */
 export async function assertFails(
   command: string[],
   says: string,
+  expected = 1,
 ): Promise<void> {
   await using program = start(command);
   const call = command.slice(-4).join(" ");
@@ -93,7 +106,7 @@ export async function assertFails(
   assertEquals(stdout, "", call);
   assert(/^[^\n]+\n$/.test(stderr), `${call}: not one line:\n${stderr}`);
   assert(stderr.includes(says), `${call}: ${stderr}`);
-  assertEquals(status, 1, call);
+  assertEquals(status, expected, call);
 }
 
 /** Deno's `child.kill` reports the signal as the end, whatever the status. */
@@ -161,7 +174,7 @@ export function listening(transport: TransportName, path: string): RegExp {
   return new RegExp(`^listening on ${at[transport]}$`);
 }
 
-/** An example that is ready for clients. */
+/** A server that is ready for clients. */
 export interface Served extends Program {
   port: number;
   path: string;
@@ -171,7 +184,7 @@ export interface Served extends Program {
   client: string[];
 }
 
-/** Starts an example, and checks what it says about where it listens. */
+/** Starts a server, and checks what it says about where it listens. */
 export async function serve(
   runtime: Runtime,
   transport: TransportName,
@@ -179,16 +192,16 @@ export async function serve(
   ...args: string[]
 ): Promise<Served> {
   const flags = listenFlags(transport);
-  const program = start(command(runtime, name, ...flags, ...args));
+  const server = start(command(runtime, name, ...flags, ...args));
   try {
     const path = transport === "Unix" ? flags[1] : "";
-    const line = await program.line();
+    const line = await server.line();
     const match = listening(transport, path).exec(line);
     assert(match !== null, `${name} ${flags.join(" ")}: ${line}`);
     const port = Number(match[1]);
-    return { ...program, port, path, ...clientOf(transport, port, path) };
+    return { ...server, port, path, ...clientOf(transport, port, path) };
   } catch (error) {
-    await program[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
     throw error;
   }
 }

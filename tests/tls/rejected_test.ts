@@ -48,8 +48,8 @@ async function closeAll(
 
 /** A client that never starts its handshake; it takes ten seconds. */
 async function late(tls: TlsListenOptions): Promise<[string, SocketError][]> {
-  const errors: [string, SocketError][] = [];
-  for (const way of [{}, { sni: () => undefined }]) {
+  const ways = [{}, { sni: () => undefined }];
+  return await Promise.all(ways.map(async (way) => {
     const listener = await listenAndReport({
       port: 0,
       tls: { ...tls, ...way },
@@ -57,10 +57,9 @@ async function late(tls: TlsListenOptions): Promise<[string, SocketError][]> {
     await using conn = await connect({ port: portOf(listener.handle.addr) });
     const [addr, error] = await listener.next();
     assertEquals(addr, conn.localAddr);
-    errors.push([error.code, error]);
     await closeAll(listener);
-  }
-  return errors;
+    return [error.code, error];
+  }));
 }
 
 const waiting = certificates && late(certificates.server);

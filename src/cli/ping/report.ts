@@ -3,23 +3,13 @@ import process from "node:process";
 import { escapeControls, escapeJson } from "../../escape.ts";
 import type { PingOptions } from "./options.ts";
 import type { Difference } from "./payload.ts";
+import type { PingResult } from "./run.ts";
 import type {
   Counts,
   PingEvent,
   PingStats,
   RoundTripSummary,
 } from "./stats.ts";
-
-/** The result of a run. */
-export interface PingResult {
-  stats: PingStats;
-  /** Milliseconds. */
-  duration: number;
-  /** Whether all messages came back intact, and nothing else did. */
-  ok: boolean;
-  /** The error that ended the run, or `undefined`. */
-  error: unknown;
-}
 
 /** Prints events and the result. */
 export interface Report {
@@ -85,7 +75,10 @@ export function textReport({ target, size, quiet }: PingOptions): Report {
 }
 
 /** Prints one JSON document at the end. */
-export function jsonReport({ target, size }: PingOptions): Report {
+export function jsonReport(
+  { target, size }: PingOptions,
+  print: (text: string) => void = printAll,
+): Report {
   const faults: JsonFault[] = [];
   return {
     onEvent(event) {
@@ -112,11 +105,15 @@ export function jsonReport({ target, size }: PingOptions): Report {
         faults,
         error: error === undefined ? null : toJsonError(error),
       };
-      // Bun's `console.log` does not report a full disk.
       const json = JSON.stringify(document, undefined, 2);
-      process.stdout.write(`${escapeJson(json)}\n`);
+      print(`${escapeJson(json)}\n`);
     },
   };
+}
+
+/** Bun's `console.log` does not report a full disk. */
+function printAll(text: string): void {
+  process.stdout.write(text);
 }
 
 function formatTitle(
@@ -261,20 +258,28 @@ interface Screen {
   erase(): void;
 }
 
+/** Erases from the cursor to the end of the screen. */
+const ERASE_BELOW = "\x1b[J";
+
 function createScreen(): Screen {
   const { stdout } = process;
-  let hasStatus = false;
-  // One column less: a full line would wrap.
-  const width = () => (stdout.columns || 80) - 1;
-  // The cursor returns: a terminal prints ^C at its position.
-  const write = (text: string) =>
-    stdout.write(
-      `\r${escapeControls(text).slice(0, width()).padEnd(width())}\r`,
-    );
-  const erase = () => {
-    if (hasStatus) write("");
-    hasStatus = false;
+  let statusLine = "";
+  const write = (text: string) => {
+    // One column less: a full line would wrap. A narrower terminal has wrapped
+    // what was there, so all below goes.
+    const cut = escapeControls(text).slice(0, (stdout.columns || 80) - 1);
+    // The cursor returns: a terminal prints ^C at its position.
+    stdout.write(`\r${cut}${ERASE_BELOW}\r`);
   };
+  const erase = () => {
+    if (statusLine !== "") write("");
+    statusLine = "";
+  };
+  if (stdout.isTTY) {
+    stdout.on("resize", () => {
+      if (statusLine !== "") write(statusLine);
+    });
+  }
   return {
     print(line) {
       erase();
@@ -282,7 +287,7 @@ function createScreen(): Screen {
     },
     status(text) {
       if (!stdout.isTTY) return;
-      hasStatus = true;
+      statusLine = text;
       write(text);
     },
     erase,

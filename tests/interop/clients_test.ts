@@ -1,34 +1,48 @@
-// Other people's programs as clients of the examples, on every transport.
+// Other people's programs as clients of the servers, on every transport.
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
+import {
+  type Address,
+  serveEcho,
+  type ServeEchoOptions,
+  serveGreeting,
+} from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { certificates } from "../support/certificates.ts";
-import {
-  options,
-  serve,
-  type Served,
-  streamNames,
-  transportNames,
-} from "../support/examples.ts";
+import { options as patience } from "../support/examples.ts";
 import { largestDatagram } from "../support/platform.ts";
-import {
-  output,
-  type Program,
-  python,
-  runtimes,
-  start,
-} from "../support/programs.ts";
-import type { TransportName } from "../support/transports.ts";
+import { output, type Program, python, start } from "../support/programs.ts";
+import { type TransportName, transports } from "../support/transports.ts";
 
 // Fewer than `createInterface` holds before it stops the program's output.
 const lines = Array.from(
   { length: 1000 },
   (_, i) => `${i} ${"x".repeat(i % 500)}\n`,
 ).join("");
+const message = "Hello, client!";
 const caFile = certificates?.caFile ?? "";
 
+/** Where a server listens: a port, or the path of a Unix socket. */
+interface Place {
+  port: number;
+  path: string;
+}
+
+function placeOf({ addr }: { addr: Address }): Place {
+  return addr.transport === "unix"
+    ? { port: 0, path: addr.path }
+    : { port: addr.port, path: "" };
+}
+
 /** How a program reaches a server on each transport that it knows. */
-type Reach = Partial<Record<TransportName, (server: Served) => string[]>>;
+type Reach = Partial<Record<TransportName, (server: Place) => string[]>>;
+
+/** Options to listen at a new place. */
+const places = new Map<TransportName, () => ServeEchoOptions>();
+for (const { name, listenOptions } of transports) {
+  places.set(name, () => listenOptions());
+}
+places.set("UDP", () => ({ transport: "udp", port: 0 }));
 
 const programs: Record<string, Reach> = {
   socat: {
@@ -88,39 +102,41 @@ for (const [name, reach] of Object.entries(programs)) {
     console.log(`Skipped: there is no ${name}`);
     continue;
   }
-  for (const runtime of runtimes) {
-    describe(`${name} and ${runtime.name}`, () => {
-      for (const transport of transportNames) {
-        const args = reach[transport];
-        if (args === undefined) continue;
-        it(`lines come back, ${transport}`, options, async () => {
-          await using server = await serve(runtime, transport, "echo");
-          await using peer = start([...first[name], ...args(server)]);
-          const few = transport === "UDP" || halting(name, transport);
-          await readBack(peer, few ? "one\n" : lines);
-          if (few) await readBack(peer, "two\n");
-        });
-        // Its own end would be the end of what it reads.
-        if (transport === "UDP" || name === "openssl") continue;
-        it(`all comes back after its end, ${transport}`, options, async () => {
-          await using server = await serve(runtime, transport, "echo");
-          await using peer = start([...first[name], ...args(server)]);
-          write(peer, lines);
-          peer.process.stdin?.end();
-          const { stdout, stderr, status } = await peer.ended;
-          assertEquals(status, 0, stderr);
-          assertEquals(stdout.length, lines.length, stderr);
-          assert(stdout === lines, "Other lines came back");
-        });
-        it(`greeting.ts ends it, ${transport}`, options, async () => {
-          await using server = await serve(runtime, transport, "greeting");
-          const peer = [...first[name], ...args(server)];
-          const command = ["sh", "-c", `"$@" </dev/null`, "sh", ...peer];
-          assertEquals(await output(command), "Hello, client!");
-        });
-      }
-    });
-  }
+  describe(name, () => {
+    for (const [transport, options] of places) {
+      const args = reach[transport];
+      if (args === undefined) continue;
+      const command = (server: { addr: Address }) => [
+        ...first[name],
+        ...args(placeOf(server)),
+      ];
+      it(`lines come back, ${transport}`, patience, async () => {
+        await using server = await serveEcho(options());
+        await using peer = start(command(server));
+        const few = transport === "UDP" || halting(name, transport);
+        await readBack(peer, few ? "one\n" : lines);
+        if (few) await readBack(peer, "two\n");
+      });
+      // Its own end would be the end of what it reads.
+      if (transport === "UDP" || name === "openssl") continue;
+      it(`all comes back after its end, ${transport}`, patience, async () => {
+        await using server = await serveEcho(options());
+        await using peer = start(command(server));
+        write(peer, lines);
+        peer.process.stdin?.end();
+        const { stdout, stderr, status } = await peer.ended;
+        assertEquals(status, 0, stderr);
+        assertEquals(stdout.length, lines.length, stderr);
+        assert(stdout === lines, "Other lines came back");
+      });
+      it(`a greeting ends it, ${transport}`, patience, async () => {
+        await using server = await serveGreeting({ ...options(), message });
+        const shell = ["sh", "-c", `"$@" </dev/null`, "sh"];
+        const printed = await output([...shell, ...command(server)]);
+        assertEquals(printed, message);
+      });
+    }
+  });
 }
 
 /** Connects `s` to the server that the arguments name. */
@@ -145,19 +161,19 @@ def to_end():
 
 function visit(
   transport: TransportName,
-  server: Served,
+  server: { addr: Address },
   body: string,
 ): Promise<string> {
-  const { path, port } = server;
+  const { path, port } = placeOf(server);
   return output(python(CONNECT + body, transport, path, port, caFile));
 }
 
-for (const runtime of runtimes) {
-  describe(`Python and ${runtime.name}`, () => {
-    for (const transport of streamNames) {
-      it(`8 MiB come back, then both end, ${transport}`, options, async () => {
-        await using server = await serve(runtime, transport, "echo");
-        const body = `
+describe("Python", () => {
+  for (const [transport, options] of places) {
+    if (transport === "UDP") continue;
+    it(`8 MiB come back, then both end, ${transport}`, patience, async () => {
+      await using server = await serveEcho(options());
+      const body = `
 import random
 # In turns, for two threads must not share an SSL object in Python.
 same = True
@@ -176,30 +192,29 @@ else:
     s.shutdown(socket.SHUT_WR)
 print(s.recv(1))
 `;
-        assertEquals(await visit(transport, server, body), "True\nb''\n");
-      });
+      assertEquals(await visit(transport, server, body), "True\nb''\n");
+    });
 
-      it(
-        `greeting.ts is read to a clean end, ${transport}`,
-        options,
-        async () => {
-          await using server = await serve(runtime, transport, "greeting");
-          const printed = await visit(transport, server, "print(to_end())");
-          assertEquals(printed, "b'Hello, client!'\n");
-        },
-      );
-    }
+    it(
+      `a greeting is read to a clean end, ${transport}`,
+      patience,
+      async () => {
+        await using server = await serveGreeting({ ...options(), message });
+        const printed = await visit(transport, server, "print(to_end())");
+        assertEquals(printed, "b'Hello, client!'\n");
+      },
+    );
+  }
 
-    it("datagrams of all sizes come back", options, async () => {
-      await using server = await serve(runtime, "UDP", "echo");
-      const body = `
+  it("datagrams of all sizes come back", patience, async () => {
+    await using server = await serveEcho({ transport: "udp", port: 0 });
+    const body = `
 for length in ${largestDatagram()}, 1, 0:
     data = bytes(i * 7 % 251 for i in range(length))
     s.send(data)
     print(s.recv(1 << 16) == data)
 `;
-      const printed = await visit("UDP", server, body);
-      assertEquals(printed, "True\n".repeat(3));
-    });
+    const printed = await visit("UDP", server, body);
+    assertEquals(printed, "True\n".repeat(3));
   });
-}
+});
