@@ -494,7 +494,7 @@ export type StartTlsOptions =
   | TlsConnectOptions & {
     /** Whether this side is the server of the handshake. */
     serverSide?: false | undefined;
-    /** Aborts the handshake, and closes the connection. */
+    /** Aborts the handshake, which has no deadline, and closes the connection. */
     signal?: AbortSignal | undefined;
   }
   | TlsListenOptions & {

@@ -389,7 +389,8 @@ export interface Connection<A extends Address = Address>
    * `close()`, `EPIPE` after `closeWrite()`, `ENOTSUP` if it is TLS already, all
    * of which leave the connection as it was; with `EPROTO`, `ETIMEDOUT` (a
    * server's handshake takes ten seconds at most), `EBADF` after a `close()`
-   * meanwhile, or `signal.reason` it is closed.
+   * meanwhile, or `signal.reason` it is closed. A client waits for as long as
+   * its server is silent, so give it a signal: `AbortSignal.timeout(5000)`.
    *
    * @param options Those of a TLS client, by default; the name to verify is
    * `serverName`, or else the `hostname` that `connect` was given.
@@ -408,7 +409,10 @@ export interface Connection<A extends Address = Address>
    *   const plain = await connect({ port: server.addr.port });
    *   await plain.send("STARTTLS\n");
    *   await plain.recvUntil("\n");
-   *   await using conn = await plain.startTls({ caCerts });
+   *   await using conn = await plain.startTls({
+   *     caCerts,
+   *     signal: AbortSignal.timeout(5000),
+   *   });
    *   console.log(conn.tls?.protocol);
    * }
    * console.log(typeof upgrade);

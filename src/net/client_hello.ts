@@ -1,4 +1,5 @@
 import { concat } from "./bytes.ts";
+import type { Receiving } from "./receiving.ts";
 
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
@@ -8,14 +9,36 @@ const HOST_NAME = 0;
 /** The most of a ClientHello that is looked at; browsers send 2 KiB. */
 const MAX_BYTES = 16_384;
 
+/** Read at a time. */
+const READ_BYTES = 65_536;
+
 /**
- * Reads the name that a client asks for at the start of a TLS handshake
+ * Receives until the name that a client asks for is known, and leaves all bytes
+ * to the handshake.
+ */
+export async function readServerName(
+  receiving: Pick<Receiving, "recv" | "unshift">,
+): Promise<string | undefined> {
+  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  for (;;) {
+    const name = serverNameIn(bytes);
+    const chunk = name === null ? await receiving.recv(READ_BYTES) : null;
+    if (chunk === null) {
+      if (bytes.length > 0) receiving.unshift(bytes);
+      return name ?? undefined;
+    }
+    bytes = concat([bytes, chunk]);
+  }
+}
+
+/**
+ * Finds the name that a client asks for at the start of a TLS handshake
  * (RFC 8446, section 4.1.2; RFC 6066, section 3).
  *
  * @returns The name; undefined if there is none, also because these bytes are
  * no ClientHello, which is up to TLS to report; null if there are too few bytes.
  */
-export function serverNameIn(bytes: Uint8Array): string | undefined | null {
+function serverNameIn(bytes: Uint8Array): string | undefined | null {
   const isShort = bytes.length < MAX_BYTES;
   let message = new Uint8Array(0);
   for (let at = 0; at < bytes.length;) {

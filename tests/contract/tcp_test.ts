@@ -14,7 +14,9 @@ import {
   assertRejectsWith,
 } from "../support/assert.ts";
 import { noSecondHost } from "../support/platform.ts";
+import { testTls } from "../support/tls.ts";
 import { portOf } from "../support/transports.ts";
+import { until } from "../support/wait.ts";
 
 it("TCP_NODELAY is on: small writes do not wait for each other", {
   timeout: 30_000,
@@ -68,6 +70,30 @@ it("keepAlive takes the delay of the first probe", { skip }, async () => {
   await client.send("hello");
   assertEquals((await server.recv())?.length, 5);
 });
+
+if (skip) console.log(`Skipped: ${skip}`);
+else {
+  testTls("keepAlive and its delay go with TLS", async ({ ca, server }) => {
+    for (const tls of [server, { ...server, sni: () => undefined }]) {
+      for (const keepAlive of [true, { initialDelay: 40_000 }]) {
+        await using listener = await listen({ port: 0, tls, keepAlive });
+        const { port } = listener.addr;
+        const [client, accepted] = await Promise.all([
+          connect({ port, tls: { caCerts: [ca] }, keepAlive }),
+          listener.accept(),
+        ]);
+        for (const { localAddr, remoteAddr } of [client, accepted]) {
+          // What is still under way has another timer.
+          await until(() => probes(localAddr, remoteAddr));
+          const [, jiffies] = timer(localAddr, remoteAddr).split(":");
+          const seconds = parseInt(jiffies, 16) / 100;
+          assertEquals(seconds <= 41, keepAlive !== true, `${seconds} s`);
+        }
+        await Promise.all([client.close(), accepted.close()]);
+      }
+    }
+  });
+}
 
 it("connect comes from localAddress and localPort", {
   skip: noSecondHost(),

@@ -13,19 +13,14 @@ export async function recvAll(
   return concat(chunks);
 }
 
-/** Receives exactly this many bytes. */
+/** Receives this many bytes; an end before the first fails the test, too. */
 export async function recvExactly(
   conn: Connection,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  for (let left = length; left > 0;) {
-    const data = await conn.recv(left);
-    if (data === null) throw new Error(`Ended with ${left} bytes missing`);
-    chunks.push(data);
-    left -= data.length;
-  }
-  return concat(chunks);
+  const data = await conn.recvExactly(length);
+  if (data === null) throw new Error(`Ended, with ${length} bytes missing`);
+  return data;
 }
 
 export function concat(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -126,6 +126,28 @@ testTls("a client whose certificate is refused meets a reset", async (made) => {
   }
 });
 
+testTls("startTls refuses a client by a reset, too", async (made) => {
+  const { ca, server, foreign } = made;
+  for (const clientAuth of AUTH) {
+    await using listener = await listen({ port: 0 });
+    const [plain, accepted] = await Promise.all([
+      connect({ port: listener.addr.port }),
+      listener.accept(),
+    ]);
+    const tls = { ...server, clientAuth, caCerts: [ca] };
+    const refusing = assertRejectsWith(
+      "EPROTO",
+      () => accepted.startTls({ ...tls, serverSide: true }),
+    );
+    const asked = { caCerts: [ca], serverName: "localhost", ...foreign };
+    await using client = await plain.startTls(asked);
+    assertEquals((await refusing).reason, "unknown-ca");
+    if (hasReset({}, clientAuth)) {
+      await assertRejectsWith("ECONNRESET", () => client.recv());
+    } else assertEquals(await client.recv(), null);
+  }
+});
+
 /** Deno has no reset; Bun's `node:tls` ends the socket by itself. */
 function hasReset(
   way: Partial<TlsListenOptions>,

@@ -1,8 +1,7 @@
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import type { TLSSocket } from "node:tls";
-import { concat } from "../../net/bytes.ts";
-import { serverNameIn } from "../../net/client_hello.ts";
+import { readServerName } from "../../net/client_hello.ts";
 import type { Handle } from "../../net/handle.ts";
 import { DONE } from "../../net/send_queue.ts";
 import { SocketStream } from "../../net/socket_stream.ts";
@@ -93,20 +92,7 @@ export function toDuplex(
       isPaused = false;
       if (isWanted) read();
     },
-    async readServerName() {
-      let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-      for (;;) {
-        const name = serverNameIn(bytes);
-        const chunk = name === null
-          ? await below.receiving.recv(READ_BYTES)
-          : null;
-        if (chunk === null) {
-          if (bytes.length > 0) below.receiving.unshift(bytes);
-          return name ?? undefined;
-        }
-        bytes = concat([bytes, chunk]);
-      }
-    },
+    readServerName: () => readServerName(below.receiving),
     get errored() {
       return duplex.errored;
     },

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
 import { AcceptQueue } from "../../net/accept_queue.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import type { TlsRequest } from "../../net/tls_request.ts";
@@ -27,8 +28,9 @@ export async function startTls(
     const handshake = await clientHandshake(where, { ...client }, hasRoots);
     return await handshake(stream, request, flow);
   } catch (error) {
-    // A certificate of no use, which only the handshake closes it for.
-    stream.destroy();
+    // A certificate of no use, which only the handshake closes it for. After
+    // the reset, if it is that of a client which is refused.
+    setImmediate(() => stream.destroy());
     throw error;
   }
 }
