@@ -23,9 +23,25 @@ export interface ListenerHandle {
   close(): Promise<void> | void;
 }
 
+/**
+ * Sends to an address, as {@linkcode DatagramHandle.send} does, but possibly
+ * together with other replies.
+ *
+ * @param data Not changed by anybody until `done` is called.
+ * @param done Called with the error, if any, at once or later.
+ */
+export type SendReply = (
+  data: Uint8Array,
+  hostname: string,
+  port: number,
+  done: (error?: unknown) => void,
+) => void;
+
 /** A runtime's UDP socket, which fills a {@linkcode DatagramQueue}. */
 export interface DatagramHandle {
   readonly addr: NetAddress<"udp">;
+  /** Whether sends under way at once may leave in another order. */
+  readonly isUnordered?: boolean;
   /**
    * Sends one datagram; returns no promise if the runtime took it at once.
    *
@@ -37,7 +53,9 @@ export interface DatagramHandle {
     hostname: string,
     port: number,
     isName: boolean,
-  ): Promise<void> | void;
+  ): Promise<unknown> | void;
+  /** Sends a reply. Absent where `send` does as well. */
+  readonly reply?: SendReply | undefined;
   /** Joins a group of the socket's family, or fails as the kernel does. */
   joinMulticast(
     group: string,
@@ -51,9 +69,9 @@ export interface DatagramHandle {
   /**
    * Closes the socket; resolves when the port is free.
    *
-   * @param sending Resolves when the send under way has settled, if any.
+   * @param sending Settles with the last of the sends that wait for each other.
    */
-  close(sending: Promise<void> | undefined): Promise<void> | void;
+  close(sending: Promise<unknown> | undefined): Promise<void> | void;
 }
 
 /**

@@ -2,7 +2,7 @@ import { canonicalIp } from "../ip.ts";
 import type { AbortOptions, DatagramSocket, NetAddress } from "../socket.ts";
 import type { DatagramHandle } from "./adapter.ts";
 import { isLoopback } from "./address.ts";
-import type { Datagram, DatagramQueue } from "./datagram_queue.ts";
+import type { Datagram, DatagramQueue, OnDatagram } from "./datagram_queue.ts";
 import {
   checkGroup,
   findInterface,
@@ -22,14 +22,44 @@ const TO: Keys<NetAddress> = { transport: true, hostname: true, port: true };
 /** Shared by every send that the runtime takes at once. */
 const DONE = Promise.resolve();
 
+/** A server's use of its socket, without a promise for each datagram. */
+export interface DatagramExchange {
+  /** Hands over what is queued, then each datagram as it arrives. */
+  start(): void;
+  /** Leaves further datagrams to the queue. */
+  stop(): void;
+  /**
+   * Sends a reply as `sendTo` does, possibly together with others.
+   *
+   * @param isOurs Whether nobody changes the data any more.
+   * @param done Called with the error, if any, at once or later.
+   */
+  reply(
+    data: Uint8Array,
+    to: NetAddress<"udp">,
+    isOurs: boolean,
+    done: (error?: unknown) => void,
+  ): void;
+}
+
+/**
+ * Has a callback called with each datagram instead of `recvFrom`. For servers,
+ * not for users. A callback that borrows keeps no data but in its reply.
+ */
+export let exchangeDatagrams: (
+  socket: DatagramSocket,
+  onDatagram: OnDatagram,
+  borrows: boolean,
+) => DatagramExchange;
+
 /** A UDP socket over a runtime's {@linkcode DatagramHandle} and its queue. */
 export class UdpSocket implements DatagramSocket {
   readonly addr: NetAddress<"udp">;
   readonly #handle: DatagramHandle;
   readonly #queue: DatagramQueue;
   #closed: Promise<void> | undefined;
-  /** Settles with the last send under way: the next one waits for it. */
-  #sending: Promise<void> | undefined;
+  /** Settles with the last send that the next one has to wait for. */
+  #sending: Promise<unknown> | undefined;
   /** The last hostname that proved to be an address of our family. */
   #checkedAddress: string | undefined;
 
@@ -65,10 +95,8 @@ export class UdpSocket implements DatagramSocket {
       const checked = isChecked
         ? hostname
         : this.#checkHostname(ownOptions("sendTo", to, TO).hostname, port);
-      if (bytes.length > MAX_BYTES) {
-        throw socketError("EMSGSIZE", sendCall(checked, port));
-      }
-      return this.#send(bytes, checked, port) ?? DONE;
+      const isName = checked !== this.#checkedAddress;
+      return this.#send(bytes, checked, port, isName) ?? DONE;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -88,6 +116,7 @@ export class UdpSocket implements DatagramSocket {
 
   async #close(): Promise<void> {
     const { addr } = this;
+    this.#queue.onDatagram = undefined;
     this.#queue.waiting.close(() =>
       closedError({ syscall: "recvFrom", address: addr })
     );
@@ -125,37 +154,69 @@ export class UdpSocket implements DatagramSocket {
     data: Uint8Array,
     hostname: string,
     port: number,
+    isName: boolean,
   ): Promise<void> | void {
-    const isName = hostname !== this.#checkedAddress;
+    if (data.length > MAX_BYTES) {
+      throw socketError("EMSGSIZE", sendCall(hostname, port));
+    }
+    const previous = this.#sending;
     const send = () => {
       if (this.#closed) throw closedError(sendCall(hostname, port));
       return this.#handle.send(data, hostname, port, isName);
     };
     try {
-      // Deno sends what is under way at once in the reverse order.
-      const sending = this.#sending === undefined
+      const sending = previous === undefined
         ? send()
-        : this.#sending.then(send);
-      if (sending !== undefined) return this.#track(sending, hostname, port);
+        : previous.then(send, send);
+      if (sending === undefined) return;
+      // A name is resolved first, and would let the next ones overtake it.
+      const isFirst = isName || previous !== undefined ||
+        this.#handle.isUnordered === true;
+      if (isFirst) this.#sending = sending;
+      return this.#settle(sending, hostname, port);
     } catch (error) {
       throw this.#sendError(error, hostname, port);
     }
   }
 
-  async #track(
-    sending: Promise<void>,
+  async #settle(
+    sending: Promise<unknown>,
     hostname: string,
     port: number,
   ): Promise<void> {
-    const settled = sending.then(() => {}, () => {});
-    this.#sending = settled;
     try {
       await sending;
     } catch (error) {
       throw this.#sendError(error, hostname, port);
     } finally {
-      if (this.#sending === settled) this.#sending = undefined;
+      if (this.#sending === sending) this.#sending = undefined;
     }
+  }
+
+  #reply(
+    data: Uint8Array,
+    { hostname, port }: NetAddress<"udp">,
+    isOurs: boolean,
+    done: (error?: unknown) => void,
+  ): void {
+    // The handler may change what it returned before it goes out.
+    const kept = isOurs ? data : data.slice();
+    // An address with a scope has to be looked up.
+    const isName = hostname.includes("%");
+    const isPlain = !isName && !this.#closed && kept.length <= MAX_BYTES;
+    if (isPlain && this.#handle.reply !== undefined) {
+      const settle = (error?: unknown) =>
+        error ? done(this.#sendError(error, hostname, port)) : done();
+      return this.#handle.reply(kept, hostname, port, settle);
+    }
+    let sending: Promise<void> | void;
+    try {
+      sending = this.#send(kept, hostname, port, isName);
+    } catch (error) {
+      return done(error);
+    }
+    if (sending === undefined) done();
+    else sending.then(() => done(), done);
   }
 
   /** Returns a name, or an address of our family, without brackets. */
@@ -184,6 +245,37 @@ export class UdpSocket implements DatagramSocket {
     const remedy = `a socket bound to ${own} reaches this machine only, ` +
       `bind "${all}"`;
     return socketError("EINVAL", call, error, remedy);
+  }
+
+  #exchange(onDatagram: OnDatagram, borrows: boolean): DatagramExchange {
+    const queue = this.#queue;
+    queue.isBorrowed = borrows;
+    let isStarted = false;
+    let isCatchingUp = false;
+    return {
+      start: () => {
+        isStarted = true;
+        if (isCatchingUp) return;
+        isCatchingUp = true;
+        for (let next; isStarted && (next = queue.waiting.shift());) {
+          onDatagram(...next);
+        }
+        isCatchingUp = false;
+        if (isStarted && !this.#closed) queue.onDatagram = onDatagram;
+      },
+      stop: () => {
+        isStarted = false;
+        queue.onDatagram = undefined;
+      },
+      reply: (data, to, isOurs, done) => this.#reply(data, to, isOurs, done),
+    };
+  }
+
+  static {
+    exchangeDatagrams = (socket, onDatagram, borrows) => {
+      if (#exchange in socket) return socket.#exchange(onDatagram, borrows);
+      throw new TypeError("Not a socket of this package");
+    };
   }
 }
 

@@ -58,11 +58,8 @@ export class WaitQueue<T> {
     }
     const aborted = rejectIfAborted(signal);
     if (aborted !== undefined) return aborted;
-    const item = this.#items.shift();
-    if (item !== undefined) {
-      this.#size -= this.#sizeOf(item);
-      return Promise.resolve(item);
-    }
+    const item = this.shift();
+    if (item !== undefined) return Promise.resolve(item);
     const call = Promise.withResolvers<T>();
     this.#waiting.push(call);
     if (signal !== undefined) {
@@ -72,6 +69,13 @@ export class WaitQueue<T> {
       });
     }
     return call.promise;
+  }
+
+  /** Takes the oldest item, if there is one. */
+  shift(): T | undefined {
+    const item = this.#items.shift();
+    if (item !== undefined) this.#size -= this.#sizeOf(item);
+    return item;
   }
 
   /** Takes item after item until the queue is closed. */

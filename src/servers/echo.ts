@@ -1,7 +1,7 @@
 import type { DatagramServerOptions } from "./datagram_server.ts";
 import { isUdp } from "../net/validate.ts";
 import { serve } from "./serve.ts";
-import { serveDatagrams } from "./serve_datagrams.ts";
+import { sendBack, serveDatagrams } from "./serve_datagrams.ts";
 import type { ServerOf, ServerOptions } from "./server.ts";
 import type { BindOptions, Connection, ListenOptions } from "../socket.ts";
 
@@ -85,7 +85,7 @@ export async function serveEcho<
   // The compiler narrows a union by `transport`, but not a generic type.
   const union: ServeEchoOptions = options;
   const server = isUdp(union)
-    ? await serveDatagrams(union, (data) => data)
+    ? await serveDatagrams(union, sendBack)
     : await serve(union, echo);
   return server as ServerOf<Transport>;
 }

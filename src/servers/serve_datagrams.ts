@@ -5,6 +5,7 @@ import {
   checkFunctions,
   checkNumber,
   checkSignal,
+  toBytes,
 } from "../net/validate_values.ts";
 import type {
   DatagramHandler,
@@ -13,18 +14,26 @@ import type {
   DatagramServerOptions,
   DatagramServerStats,
 } from "./datagram_server.ts";
+import {
+  type DatagramExchange,
+  exchangeDatagrams,
+} from "../net/datagram_socket.ts";
 import { isSocketError, log } from "./log.ts";
 import { loopGuard, type LoopGuardOptions } from "./loop_guard.ts";
 import { DATAGRAM_SERVER, LOOP_GUARD } from "./option_keys.ts";
 import { bind } from "../open.ts";
 import type { BindOptions, DatagramSocket, NetAddress } from "../socket.ts";
 
-const encoder = new TextEncoder();
-
 /** Bytes of the datagrams that async handlers may hold at once. */
 const MAX_PENDING = 4 * 1024 * 1024;
 /** Counted for each of them in addition, so that 1024 may run at once. */
 const PENDING_COST = 4096;
+
+/**
+ * The handler of an echo. It keeps no datagram, so that none is copied before
+ * it is sent.
+ */
+export const sendBack: DatagramHandler = (data) => data;
 
 /**
  * Receives datagrams and sends back what the handler returns, within the limits
@@ -116,14 +125,16 @@ function checkGuard(
   return guard;
 }
 
-/** Runs the receive loop: handler, loop guard, replies. */
+/** Answers datagrams: handler, loop guard, replies. */
 class UdpServer implements DatagramServer {
   /** The socket's address. */
   readonly addr: NetAddress<"udp">;
-  /** Resolves when the loop has ended and the port is free. */
+  /** Resolves when the server has stopped and the port is free. */
   readonly finished: Promise<void>;
   /** The bound socket; the shutdown closes it. */
   readonly #socket: DatagramSocket;
+  /** Receives from the socket, and sends the replies. */
+  readonly #exchange: DatagramExchange;
   /** The caller's options: `signal` and `onError` are read from here. */
   readonly #options: DatagramServerOptions;
   /** The function that returns the replies. */
@@ -140,12 +151,10 @@ class UdpServer implements DatagramServer {
   };
   /** Whether the missing permission to reply has been printed. */
   #warned = false;
-  /** What pending handlers, their replies and `onError` hold, in bytes. */
+  /** What pending handlers, replies and `onError` hold, in bytes. */
   #pending = 0;
-  /** Resolved when `#pending` shrinks, and by the shutdown. */
-  #room = Promise.withResolvers<void>();
-  /** Whether the shutdown has started. */
-  #stopped = false;
+  /** Resolved by the shutdown. */
+  readonly #stopped = Promise.withResolvers<void>();
 
   constructor(
     socket: DatagramSocket,
@@ -160,12 +169,16 @@ class UdpServer implements DatagramServer {
     this.#mayReply = guard === false
       ? () => true
       : loopGuard(socket.addr, guard);
+    this.#exchange = exchangeDatagrams(
+      socket,
+      (data, from) => this.#handle(data, from),
+      handler === sendBack,
+    );
     this.finished = this.#run();
   }
 
   async shutdown(): Promise<void> {
-    this.#stopped = true;
-    this.#room.resolve();
+    this.#stopped.resolve();
     await this.#socket.close();
     await this.finished;
   }
@@ -178,49 +191,29 @@ class UdpServer implements DatagramServer {
     return this.shutdown();
   }
 
-  /** Receives until the socket is closed, then waits for the port. */
+  /** Serves until the shutdown, then waits for the port. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
     // `finished` rejects with the same.
     const abort = () => void this.shutdown().catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
-    await this.#receiveLoop();
+    this.#exchange.start();
+    await this.#stopped.promise;
     signal?.removeEventListener("abort", abort);
     // The port is free only once this resolves.
     await this.#socket.close();
   }
 
-  async #receiveLoop(): Promise<void> {
-    for (;;) {
-      if (this.#pending >= MAX_PENDING) await this.#waitForRoom();
-      let data: Uint8Array<ArrayBuffer>;
-      let from: NetAddress<"udp">;
-      try {
-        [data, from] = await this.#socket.recvFrom();
-      } catch (error) {
-        // Only the close of the socket makes `recvFrom` reject.
-        if (!this.#stopped) log(error);
-        return;
-      }
-      this.#stats.received++;
-      this.#stats.bytesReceived += data.length;
-      const reply = this.#handle(data, from);
-      // One reply at a time: when the network is full, datagrams wait in the
-      // socket's bounded queue instead of in memory.
-      if (reply !== undefined) await this.#reply(reply, from);
-    }
-  }
-
-  /** Returns the reply of a sync handler; that of an async one is sent later. */
-  #handle(
-    data: Uint8Array<ArrayBuffer>,
-    from: NetAddress<"udp">,
-  ): DatagramReply {
+  /** Sends the reply of a sync handler; that of an async one is sent later. */
+  #handle(data: Uint8Array<ArrayBuffer>, from: NetAddress<"udp">): void {
+    this.#stats.received++;
+    this.#stats.bytesReceived += data.length;
     try {
       const reply = this.#handler(data, from);
-      if (!(reply instanceof Promise)) return reply;
       // Not awaited, so that a slow handler does not delay other datagrams.
-      this.#track(this.#replyLater(reply, from), data.length);
+      if (reply instanceof Promise) {
+        this.#track(this.#replyLater(reply, from), data.length);
+      } else this.#reply(reply, from);
     } catch (error) {
       this.#reportError(error, from);
     }
@@ -231,44 +224,48 @@ class UdpServer implements DatagramServer {
     from: NetAddress<"udp">,
   ): Promise<void> {
     try {
-      await this.#reply(await pending, from);
+      this.#reply(await pending, from);
     } catch (error) {
       this.#reportError(error, from);
     }
   }
 
-  /** Counts work that the receive loop does not await; it must not reject. */
+  /** Counts work that nobody awaits; it must not reject. */
   async #track(work: Promise<void>, bytes: number): Promise<void> {
-    const cost = bytes + PENDING_COST;
-    this.#pending += cost;
+    this.#hold(bytes);
     await work;
-    this.#pending -= cost;
-    this.#room.resolve();
+    this.#release(bytes);
   }
 
-  /** Leaves datagrams to the socket's queue, which drops and counts. */
-  async #waitForRoom(): Promise<void> {
-    while (this.#pending >= MAX_PENDING && !this.#stopped) {
-      this.#room = Promise.withResolvers();
-      await this.#room.promise;
-    }
+  /** Leaves datagrams to the socket's queue when too much is pending. */
+  #hold(bytes: number): void {
+    this.#pending += bytes + PENDING_COST;
+    if (this.#pending >= MAX_PENDING) this.#exchange.stop();
   }
 
-  async #reply(reply: DatagramReply, from: NetAddress<"udp">): Promise<void> {
+  #release(bytes: number): void {
+    const wasFull = this.#pending >= MAX_PENDING;
+    this.#pending -= bytes + PENDING_COST;
+    if (wasFull && this.#pending < MAX_PENDING) this.#exchange.start();
+  }
+
+  #reply(reply: DatagramReply, from: NetAddress<"udp">): void {
     if (reply === undefined) return;
     // A source port of 0 is always forged, and cannot be sent to.
     if (from.port === 0 || !this.#mayReply(from)) {
       this.#stats.withheld++;
       return;
     }
-    const data = typeof reply === "string" ? encoder.encode(reply) : reply;
-    try {
-      await this.#socket.sendTo(data, from);
+    const data = toBytes(reply);
+    const { length } = data;
+    const isOurs = data !== reply || this.#handler === sendBack;
+    this.#hold(length);
+    this.#exchange.reply(data, from, isOurs, (error) => {
+      this.#release(length);
+      if (error !== undefined) return this.#reportError(error, from);
       this.#stats.sent++;
-      this.#stats.bytesSent += data.length;
-    } catch (error) {
-      this.#reportError(error, from);
-    }
+      this.#stats.bytesSent += length;
+    });
   }
 
   #reportError(error: unknown, from: NetAddress<"udp">): void {

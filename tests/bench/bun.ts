@@ -18,6 +18,7 @@ export interface BunSocket<T> {
 export interface BunHandlers<T> {
   binaryType: "uint8array";
   open?(socket: BunSocket<T>): void;
+  handshake?(socket: BunSocket<T>): void;
   data?(socket: BunSocket<T>, chunk: Uint8Array): void;
   drain?(socket: BunSocket<T>): void;
   end?(socket: BunSocket<T>): void;

@@ -302,6 +302,16 @@ export const ROWS: readonly Row[] = [
   },
   {
     ...DEFAULTS,
+    name: "tls-idle",
+    work: "memory of an idle TLS connection, 1,000 held",
+    metric: MEMORY,
+    mode: "idle",
+    transport: "tls",
+    connections: 1000,
+    size: 1,
+  },
+  {
+    ...DEFAULTS,
     name: "unix-64x64",
     work: "`echo` on a Unix socket, 64 × 64 B",
     transport: "unix",

@@ -3,9 +3,11 @@
 //
 //   deno run -A tests/bench/run.ts [--quick] [--only NAME] [--runtime NAME]
 //     [--svg FILE]
+//   deno run -A tests/bench/run.ts --check [--update]
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { chart } from "./chart.ts";
+import { check } from "./check.ts";
 import {
   compare,
   compareSides,
@@ -41,8 +43,11 @@ const { values } = parseArgs({
     only: { type: "string" },
     runtime: { type: "string" },
     svg: { type: "string" },
+    check: { type: "boolean", default: false },
+    update: { type: "boolean", default: false },
   },
 });
+if (values.check) Deno.exit(await check(values.update) ? 0 : 1);
 const { quick, only, runtime, svg } = values;
 const runtimes = RUNTIMES.filter((name) =>
   runtime === undefined || name.toLowerCase() === runtime.toLowerCase()

@@ -60,6 +60,11 @@ export interface BunUdpSocket {
   readonly address: { address: string; port: number };
   /** Returns false when the kernel has no room; `drain` follows then. */
   send(data: Uint8Array, port: number, hostname: string): boolean;
+  /**
+   * Sends data, port and hostname, repeated; returns how many went out before
+   * one that did not. Throws if that is the first.
+   */
+  sendMany(packets: readonly (Uint8Array | number | string)[]): number;
   setBroadcast(enable: boolean): boolean;
   setMulticastTTL(ttl: number): number;
   setMulticastLoopback(enable: boolean): boolean;

@@ -53,12 +53,29 @@ export async function bindUdp(
   return handle = new BunDatagramHandle(socket);
 }
 
+/** A datagram that waits for the end of the turn, or for room in the kernel. */
+interface WaitingSend {
+  readonly data: Uint8Array;
+  readonly hostname: string;
+  readonly port: number;
+  readonly done: (error?: unknown) => void;
+}
+
+/** Most datagrams given to the kernel at a time. */
+const MOST_AT_ONCE = 128;
+/** From this many on, `sendMany` costs less than a `send` for each. */
+const WORTHWHILE = 4;
+/** Replies sent at once before the next try to collect some. */
+const BETWEEN_TRIES = 64;
+
 class BunDatagramHandle implements DatagramHandle {
   readonly addr: NetAddress<"udp">;
   readonly #socket: BunUdpSocket;
   #isClosed = false;
-  /** Resolves when the kernel has room again. */
-  #room = Promise.withResolvers<void>();
+  /** What waits, the oldest first. */
+  #waiting: WaitingSend[] = [];
+  /** Replies to send at once, while turns have few of them. */
+  #untilTry = BETWEEN_TRIES;
 
   constructor(socket: BunUdpSocket) {
     const { address: hostname, port } = socket.address;
@@ -66,9 +83,23 @@ class BunDatagramHandle implements DatagramHandle {
     this.#socket = socket;
   }
 
+  /** Sends what waits, until the kernel has no room. */
   onDrain(): void {
-    this.#room.resolve();
-    this.#room = Promise.withResolvers();
+    while (this.#waiting.length > 0) {
+      const sends = this.#waiting.slice(0, MOST_AT_ONCE);
+      const sent = this.#sendMany(sends);
+      // Before `done`, which may reply or close.
+      this.#waiting.splice(0, Math.max(sent, 1));
+      for (let i = 0; i < sent; i++) sends[i].done();
+      if (sent > 0) continue;
+      // By itself, the first one says why it does not go out.
+      const [first] = sends;
+      if (this.#trySend(first.data, first.hostname, first.port, first.done)) {
+        continue;
+      }
+      this.#waiting.unshift(first);
+      return;
+    }
   }
 
   send(
@@ -78,9 +109,29 @@ class BunDatagramHandle implements DatagramHandle {
     isName: boolean,
   ): Promise<void> | void {
     if (isName) return this.#sendToName(data, hostname, port);
-    if (!this.#sendNow(data, hostname, port)) {
-      return this.#sendWithRoom(data, hostname, port);
+    // None may overtake those that wait.
+    if (this.#waiting.length === 0 && this.#sendNow(data, hostname, port)) {
+      return;
     }
+    return new Promise((resolve, reject) => {
+      const done = (error?: unknown) => error ? reject(error) : resolve();
+      this.#waiting.push({ data, hostname, port, done });
+    });
+  }
+
+  reply(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    done: (error?: unknown) => void,
+  ): void {
+    if (this.#waiting.length === 0) {
+      if (this.#untilTry > 0) {
+        this.#untilTry--;
+        if (this.#trySend(data, hostname, port, done)) return;
+      } else setImmediate(this.#endTurn);
+    }
+    this.#waiting.push({ data, hostname, port, done });
   }
 
   joinMulticast(group: string, on?: MulticastInterface): void {
@@ -92,9 +143,48 @@ class BunDatagramHandle implements DatagramHandle {
   }
 
   close(): void {
+    if (!this.#isClosed) this.onDrain();
     this.#isClosed = true;
     this.#socket.close();
+    for (const { done } of this.#waiting.splice(0)) {
+      done(new Error("The socket is closed"));
+    }
+  }
+
+  #endTurn = (): void => {
+    if (this.#waiting.length < WORTHWHILE) this.#untilTry = BETWEEN_TRIES;
     this.onDrain();
+  };
+
+  /** Returns how many went out before one that did not. */
+  #sendMany(sends: readonly WaitingSend[]): number {
+    const packets = [];
+    for (const { data, port, hostname } of sends) {
+      packets.push(data, port, hostname);
+    }
+    try {
+      return this.#socket.sendMany(packets);
+    } catch {
+      // Of the first.
+      return 0;
+    }
+  }
+
+  /** Sends one by itself, or fails to; returns false if there is no room. */
+  #trySend(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    done: (error?: unknown) => void,
+  ): boolean {
+    try {
+      if (!this.#sendNow(data, hostname, port)) return false;
+    } catch (error) {
+      done(error);
+      return true;
+    }
+    done();
+    return true;
   }
 
   async #sendToName(
@@ -103,18 +193,8 @@ class BunDatagramHandle implements DatagramHandle {
     port: number,
   ): Promise<void> {
     const address = await resolveName(name, this.addr.hostname);
-    await this.#sendWithRoom(data, address, port);
-  }
-
-  async #sendWithRoom(
-    data: Uint8Array,
-    hostname: string,
-    port: number,
-  ): Promise<void> {
-    while (!this.#sendNow(data, hostname, port)) {
-      await this.#room.promise;
-      if (this.#isClosed) throw new Error("The socket is closed");
-    }
+    if (this.#isClosed) throw new Error("The socket is closed");
+    await this.send(data, address, port, false);
   }
 
   /** Bun reports a refusal by one peer at the next send, to whichever peer. */

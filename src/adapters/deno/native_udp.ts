@@ -27,6 +27,8 @@ class NativeDatagramHandle implements DatagramHandle {
   readonly #socket: DenoUdpSocket;
   readonly #queue: DatagramQueue;
   readonly #receiving: Promise<void>;
+  /** Resolves when the last reply is out, or has failed. */
+  #replying: Promise<void> | undefined;
   /** What was joined, by group and interface, to leave it. */
   readonly #memberships = new Map<string, DenoMembership>();
   #isClosed = false;
@@ -39,8 +41,26 @@ class NativeDatagramHandle implements DatagramHandle {
     this.#receiving = this.#receive();
   }
 
-  async send(data: Uint8Array, hostname: string, port: number): Promise<void> {
-    await this.#socket.send(data, { hostname, port });
+  send(data: Uint8Array, hostname: string, port: number): Promise<unknown> {
+    return this.#socket.send(data, { hostname, port });
+  }
+
+  reply(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    done: (error?: unknown) => void,
+  ): void {
+    const previous = this.#replying;
+    const sending = previous === undefined
+      ? this.send(data, hostname, port)
+      : previous.then(() => this.send(data, hostname, port));
+    const settle = (error?: unknown) => {
+      if (this.#replying === replying) this.#replying = undefined;
+      done(error);
+    };
+    const replying = sending.then(() => settle(), settle);
+    this.#replying = replying;
   }
 
   async joinMulticast(group: string, on?: MulticastInterface): Promise<void> {
@@ -82,11 +102,15 @@ class NativeDatagramHandle implements DatagramHandle {
 
   /** Receives ahead, as the other UDP sockets do, so that drops are counted. */
   async #receive(): Promise<void> {
+    const queue = this.#queue;
     const buffer = new Uint8Array(65536);
     while (!this.#isClosed) {
       try {
         const [data, from] = await this.#socket.receive(buffer);
-        this.#queue.put(data.slice(), from.hostname, from.port);
+        const isBorrowed = queue.isBorrowed && queue.onDatagram !== undefined;
+        queue.put(isBorrowed ? data : data.slice(), from.hostname, from.port);
+        // The reply goes out of the buffer.
+        if (isBorrowed && this.#replying) await this.#replying;
       } catch {
         // Closed; or an error of one datagram, which is skipped. The pause
         // keeps an error that lasts from blocking the event loop.

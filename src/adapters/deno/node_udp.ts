@@ -90,7 +90,7 @@ class CodedDatagramHandle implements DatagramHandle {
     this.#memberships.delete(membershipKey(group, on));
   }
 
-  close(sending: Promise<void> | undefined): Promise<void> {
+  close(sending: Promise<unknown> | undefined): Promise<void> {
     return this.#socket.close(sending);
   }
 

@@ -1,4 +1,4 @@
-import type { DatagramHandle } from "../../net/adapter.ts";
+import type { DatagramHandle, SendReply } from "../../net/adapter.ts";
 import { endpointOf } from "../../net/address.ts";
 import type { CheckedBind } from "../../net/checked_options.ts";
 import type { DatagramQueue } from "../../net/datagram_queue.ts";
@@ -33,10 +33,14 @@ export async function bindUdp(
 /** Chooses the address of a name, for either kind of socket. */
 class DenoDatagramHandle implements DatagramHandle {
   readonly addr: NetAddress<"udp">;
+  /** Deno sends what is under way at once in the reverse order. */
+  readonly isUnordered = true;
+  readonly reply: SendReply | undefined;
   readonly #socket: DatagramHandle;
 
   constructor(socket: DatagramHandle) {
     this.addr = socket.addr;
+    this.reply = socket.reply?.bind(socket);
     this.#socket = socket;
   }
 
@@ -45,7 +49,7 @@ class DenoDatagramHandle implements DatagramHandle {
     hostname: string,
     port: number,
     isName: boolean,
-  ): Promise<void> | void {
+  ): Promise<unknown> | void {
     return isName
       ? this.#sendToName(data, hostname, port)
       : this.#socket.send(data, hostname, port, false);
@@ -59,7 +63,7 @@ class DenoDatagramHandle implements DatagramHandle {
     return this.#socket.leaveMulticast(group, on);
   }
 
-  close(sending: Promise<void> | undefined): Promise<void> | void {
+  close(sending: Promise<unknown> | undefined): Promise<void> | void {
     return this.#socket.close(sending);
   }
 

@@ -9,6 +9,9 @@ import type { NetAddress } from "../../socket.ts";
 export class NodeDatagramHandle implements DatagramHandle {
   readonly addr: NetAddress<"udp">;
   readonly #socket: Socket;
+  #underWay = 0;
+  /** Called when no send is under way any more. */
+  #onIdle: (() => void) | undefined;
 
   constructor(socket: Socket, queue: DatagramQueue) {
     const { address: hostname, port } = socket.address();
@@ -23,12 +26,27 @@ export class NodeDatagramHandle implements DatagramHandle {
   }
 
   send(data: Uint8Array, hostname: string, port: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    return new Promise((resolve, reject) =>
+      this.reply(
+        data,
+        hostname,
+        port,
+        (error) => error ? reject(error) : resolve(),
+      )
+    );
+  }
+
+  reply(
+    data: Uint8Array,
+    hostname: string,
+    port: number,
+    done: (error?: unknown) => void,
+  ): void {
     this.#socket.send(data, port, hostname, (error) => {
-      if (error) reject(error);
-      else resolve();
+      if (--this.#underWay === 0) this.#onIdle?.();
+      done(error);
     });
-    return promise;
+    this.#underWay++;
   }
 
   joinMulticast(group: string, on?: MulticastInterface): void {
@@ -39,9 +57,12 @@ export class NodeDatagramHandle implements DatagramHandle {
     this.#socket.dropMembership(group, on?.address);
   }
 
-  async close(sending: Promise<void> | undefined): Promise<void> {
+  async close(sending: Promise<unknown> | undefined): Promise<void> {
     // What is under way would be lost.
-    await sending;
+    await Promise.allSettled([sending]);
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => this.#onIdle = resolve);
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#socket.close(() => resolve());
     // Only then is the port free.

@@ -23,6 +23,8 @@ export class Talk {
   #thorough = true;
   #ending = false;
   #error: string | undefined;
+  /** Resolves when the handshake of TLS is over. */
+  readonly #secured = Promise.withResolvers<void>();
 
   static async open(
     where: BunAddress,
@@ -35,7 +37,10 @@ export class Talk {
       data: undefined,
       socket: handlers,
     });
-    return socket.data = new Talk(socket, message, events);
+    const talk = socket.data = new Talk(socket, message, events);
+    // Bun connects before the handshake.
+    if (where.tls !== undefined) await talk.#secured.promise;
+    return talk;
   }
 
   constructor(
@@ -75,6 +80,10 @@ export class Talk {
     if (left.length > 0) this.#sent += Math.max(0, this.#socket.write(left));
   }
 
+  secured(): void {
+    this.#secured.resolve();
+  }
+
   arrived(chunk: Uint8Array): void {
     const { length } = this.#message;
     const expected = !this.#ending &&
@@ -93,6 +102,7 @@ export class Talk {
   }
 
   gone(): void {
+    this.#secured.resolve();
     if (!this.#ending) this.#error ??= "the server closed the connection";
     this.#events.closed(this, this.#error);
   }
@@ -107,6 +117,9 @@ const handlers = {
   binaryType: "uint8array" as const,
   data(socket: BunSocket<Talk | undefined>, chunk: Uint8Array): void {
     socket.data?.arrived(chunk);
+  },
+  handshake(socket: BunSocket<Talk | undefined>): void {
+    socket.data?.secured();
   },
   drain(socket: BunSocket<Talk | undefined>): void {
     socket.data?.write();
