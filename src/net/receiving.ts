@@ -160,9 +160,9 @@ export class Receiving implements PipeSource {
   /** Rejects the call that waits; the connection has failed. */
   fail(): void {
     this.#hasFailed = true;
-    const failure = this.failure();
-    if (this.#receiver !== null) rejectCall(this.#settle(), failure);
-    this.#pipe?.reject(failure);
+    // Made only for a call that waits: an error takes longer than the close.
+    if (this.#receiver !== null) rejectCall(this.#settle(), this.failure());
+    this.#pipe?.reject(this.failure());
   }
 
   /** Drops what is kept, too; the connection is closed. */

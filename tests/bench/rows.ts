@@ -145,6 +145,7 @@ export const DATAGRAMS: Row = {
   mode: "datagrams",
   transport: "udp",
   connections: 16,
+  warmup: 1500,
   quick: true,
   targets: ratios(0.85, 1, 1.05),
 };

@@ -143,7 +143,8 @@ export class NodeHandle implements Handle {
     socket.on("data", ({ length }: Buffer) => {
       if ((left -= length) < 0) socket.destroy();
     });
-    socket.end();
+    // A second end is an error, and to make it takes time.
+    if (!socket.writableEnded) socket.end();
     this.readStart(); // the connection is closed, and discards it
   }
 

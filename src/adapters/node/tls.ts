@@ -137,10 +137,16 @@ export class ServerHandshakes {
     }
   }
 
-  /** Reports a client, unless that was done; it is still to be closed. */
+  /**
+   * Reports a client, unless that was done; it is still to be closed.
+   *
+   * @param error Absent if the client left.
+   */
   #fail(socket: Duplex, error: unknown): boolean {
-    const reason = handshakeError(error);
-    return this.#pending.fail(socket, (call) => toSocketError(reason, call));
+    return this.#pending.fail(
+      socket,
+      (call) => toSocketError(handshakeError(error ?? peerLeft()), call),
+    );
   }
 
   #start(
@@ -153,8 +159,9 @@ export class ServerHandshakes {
     keepHalfOpen(secured);
     if (flow !== undefined) flushBeforeFinish(secured);
     this.#pending.add(secured, endpoints.remote);
-    // The handshake failed: by junk, a wrong protocol, or the client's end.
-    const giveUp = (error: unknown = peerLeft()) => {
+    // The handshake failed: by junk, a wrong protocol, or the client's end. No
+    // error is made where it did not, for most connections end later.
+    const giveUp = (error?: unknown) => {
       if (!this.#fail(secured, error)) return;
       secured.destroy();
       socket.destroy();
