@@ -207,7 +207,7 @@ export interface ProxyHeaderOptions {
 }
 
 /**
- * The time of the probes of `keepAlive`.
+ * The times of the probes of `keepAlive`.
  *
  * @example
  * ```ts
@@ -224,9 +224,21 @@ export interface ProxyHeaderOptions {
 export interface KeepAliveOptions {
   /**
    * Milliseconds without a byte before the first probe, in whole seconds: 1000
-   * to 32,767,000. The runtime and the system choose how many probes follow.
+   * to 32,767,000.
    */
   initialDelay: number;
+  /**
+   * Milliseconds from an unanswered probe to the next, in whole seconds: 1000 to
+   * 32,767,000; the runtime's choice unless given. Deno and Bun cannot set it,
+   * which is `ENOTSUP`.
+   */
+  interval?: number | undefined;
+  /**
+   * Unanswered probes after which the connection is reset, 1 to 127; the
+   * runtime's choice unless given. Deno and Bun cannot set it, which is
+   * `ENOTSUP`.
+   */
+  count?: number | undefined;
 }
 
 /**

@@ -12,10 +12,12 @@ import type {
 type Filled<T, K extends keyof T> = T & Required<Pick<T, K>>;
 
 /** Checked `keepAlive`. */
-interface KeepAlive {
-  keepAlive?: boolean | undefined;
+export interface KeepAlive {
+  keepAlive: boolean | undefined;
   /** Milliseconds before the first probe; 0 leaves them to the system. */
   keepAliveDelay: number;
+  /** Milliseconds from one probe to the next, and the most probes. */
+  keepAliveProbes?: { interval?: number; count?: number };
 }
 
 /** Checked and complete {@linkcode TcpListenOptions}. */

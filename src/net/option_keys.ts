@@ -92,7 +92,11 @@ export const PROXY_HEADER: Keys<ProxyHeaderOptions> = {
   destination: true,
 };
 
-export const KEEP_ALIVE: Keys<KeepAliveOptions> = { initialDelay: true };
+export const KEEP_ALIVE: Keys<KeepAliveOptions> = {
+  initialDelay: true,
+  interval: true,
+  count: true,
+};
 
 export const FRAME: Keys<FrameOptions> = { maxBytes: true, signal: true };
 

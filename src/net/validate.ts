@@ -16,13 +16,13 @@ import { parseIp } from "../ip.ts";
 import { isAbstract, isLinux, longestPath, unixAddress } from "./address.ts";
 import {
   BIND,
-  KEEP_ALIVE,
   TCP_CONNECT,
   TCP_LISTEN,
   UNIX_CONNECT,
   UNIX_LISTEN,
 } from "./option_keys.ts";
 import { checkHostname } from "./hostname.ts";
+import { checkKeepAlive } from "./keep_alive.ts";
 import { checkObject, type Keys, ownOptions } from "./own_options.ts";
 import {
   checkBooleans,
@@ -141,19 +141,6 @@ function checkLocal({ localAddress, localPort }: TcpConnectOptions): void {
       `Invalid localAddress "${localAddress}": expected an IP address`,
     );
   }
-}
-
-function checkKeepAlive(
-  keepAlive: TcpListenOptions["keepAlive"],
-): { keepAlive: boolean | undefined; keepAliveDelay: number } {
-  if (typeof keepAlive !== "object") {
-    checkBooleans({ keepAlive }, ["keepAlive"]);
-    return { keepAlive, keepAliveDelay: 0 };
-  }
-  const { initialDelay } = ownOptions("keepAlive", keepAlive, KEEP_ALIVE);
-  // Nearly a second is none, and the kernel takes no more seconds.
-  checkInteger("keepAlive.initialDelay", initialDelay, 1000, 32_767_000);
-  return { keepAlive: true, keepAliveDelay: initialDelay };
 }
 
 /** Checks what limits the wait of a call. */

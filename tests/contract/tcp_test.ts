@@ -1,5 +1,6 @@
 // What TCP connections have set: TCP_NODELAY, and keepAlive where asked.
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { it } from "node:test";
 import {
   type Address,
@@ -13,7 +14,8 @@ import {
   assertRejects,
   assertRejectsWith,
 } from "../support/assert.ts";
-import { noSecondHost } from "../support/platform.ts";
+import { noSecondHost, onBun, onDeno } from "../support/platform.ts";
+import { python } from "../support/programs.ts";
 import { testTls } from "../support/tls.ts";
 import { portOf } from "../support/transports.ts";
 import { until } from "../support/wait.ts";
@@ -95,6 +97,22 @@ else {
   });
 }
 
+it("keepAlive takes the times of further probes", { skip }, async () => {
+  const keepAlive = { initialDelay: 40_000, interval: 7000, count: 3 };
+  if (onDeno || onBun) {
+    await assertRejectsWith("ENOTSUP", () => listen({ port: 0, keepAlive }));
+    await assertRejectsWith("ENOTSUP", () => connect({ port: 1, keepAlive }));
+    return;
+  }
+  await using listener = await listen({ port: 0, keepAlive });
+  const { port } = listener.addr;
+  await using client = await connect({ port, keepAlive });
+  await using server = await listener.accept();
+  for (const { localAddr, remoteAddr } of [client, server]) {
+    assertEquals(probeTimes(localAddr, remoteAddr), "40 7 3\n");
+  }
+});
+
 it("connect comes from localAddress and localPort", {
   skip: noSecondHost(),
 }, async () => {
@@ -141,6 +159,10 @@ it("keepAlive is checked", async () => {
     await assertRejects(() => listen({ port: 0, keepAlive }), RangeError);
     await assertRejects(() => connect({ port: 1, keepAlive }), RangeError);
   }
+  for (const wrong of [{ interval: 999 }, { count: 0 }, { count: 128 }]) {
+    const keepAlive = { initialDelay: 1000, ...wrong };
+    await assertRejects(() => listen({ port: 0, keepAlive }), RangeError);
+  }
   for (const keepAlive of [{}, 5, null, { initialDelay: 1000, delay: 1 }]) {
     const options = { port: 1, keepAlive } as ConnectOptions;
     await assertRejects(() => connect(options), TypeError);
@@ -154,11 +176,36 @@ function probes(local: Address, remote: Address): boolean {
 
 /** The kernel's timer of a connection: its number, and the jiffies left. */
 function timer(local: Address, remote: Address): string {
+  return row(local, remote)[5];
+}
+
+/** What the kernel has for the delay, the interval and the count of probes. */
+function probeTimes(local: Address, remote: Address): string {
+  const link = `socket:[${row(local, remote)[9]}]`;
+  const fd = readdirSync("/proc/self/fd").find((fd) => {
+    // That of the list itself is closed by now.
+    const path = `/proc/self/fd/${fd}`;
+    return existsSync(path) && readlinkSync(path) === link;
+  });
+  const [program, ...args] = python(`
+tcp = socket.socket(fileno=3)
+names = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT
+print(*(tcp.getsockopt(socket.IPPROTO_TCP, name) for name in names))
+`);
+  const { stdout } = spawnSync(program, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit", Number(fd)],
+  });
+  return stdout;
+}
+
+/** The row of a connection in the kernel's table. */
+function row(local: Address, remote: Address): string[] {
   const [from, to] = [local, remote].map((address) =>
     `0100007F:${portOf(address).toString(16).toUpperCase().padStart(4, "0")}`
   );
-  const row = readFileSync(TCP_TABLE, "utf8").split("\n")
+  const line = readFileSync(TCP_TABLE, "utf8").split("\n")
     .find((line) => line.includes(`${from} ${to}`));
-  if (row === undefined) throw new Error(`No connection ${from} ${to}`);
-  return row.trim().split(/\s+/)[5];
+  if (line === undefined) throw new Error(`No connection ${from} ${to}`);
+  return line.trim().split(/\s+/);
 }

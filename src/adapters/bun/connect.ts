@@ -7,6 +7,7 @@ import {
 } from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import { connectToFirst } from "../../net/happy_eyeballs.ts";
+import { refuseProbes } from "../../net/keep_alive.ts";
 import { resolve } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { peerLeft, tlsFailure } from "../../net/tls_failure.ts";
@@ -44,6 +45,7 @@ export async function connectSocket(
 async function connectTcp(
   options: CheckedTcpConnect,
 ): Promise<SocketConnection> {
+  refuseProbes("connect", options);
   const { hostname, port, signal } = options;
   const addresses = isAddress(hostname) ? [hostname] : await resolve(hostname);
   if (hasLocal(options)) {

@@ -4,6 +4,7 @@ import type {
   ListenerHandle,
 } from "../../net/adapter.ts";
 import type { CheckedListen } from "../../net/checked_options.ts";
+import { refuseProbes } from "../../net/keep_alive.ts";
 import { resolveOne } from "../../net/resolve.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { Bun } from "./api.ts";
@@ -34,6 +35,7 @@ async function listen(
   options: CheckedListen,
   queue: AcceptQueue,
 ): Promise<ListenerHandle> {
+  if (options.transport === "tcp") refuseProbes("listen", options);
   const limit = await descriptorLimit();
   if (options.transport === "unix") {
     return await listenOnSocketFile(options, {

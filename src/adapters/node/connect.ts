@@ -9,12 +9,19 @@ import type {
 } from "../../net/checked_options.ts";
 import { unixAddress, UNNAMED_UNIX_ADDRESS } from "../../net/address.ts";
 import { connectToFirst } from "../../net/happy_eyeballs.ts";
+import { refuseProbes } from "../../net/keep_alive.ts";
 import { familyOf } from "../../net/resolve.ts";
 import type { SocketConnection } from "../../net/socket_connection.ts";
 import { withErrorCode } from "../../net/socket_error.ts";
 import type { TlsConnectOptions } from "../../socket.ts";
 import { toConnection } from "./connection.ts";
-import { endpointsOf, settled, SOCKET_OPTIONS } from "./socket.ts";
+import {
+  canSetProbes,
+  endpointsOf,
+  setKeepAlive,
+  settled,
+  SOCKET_OPTIONS,
+} from "./socket.ts";
 import { clientHandshake } from "./tls.ts";
 
 /**
@@ -63,25 +70,24 @@ async function open<T>(
   if (options.transport === "unix") {
     return await openAt({ path: options.path }, signal, result);
   }
-  const { hostname, port, keepAlive, keepAliveDelay } = options;
-  const { localAddress, localPort } = options;
+  if (!canSetProbes()) refuseProbes("connect", options);
+  const { hostname, port, localAddress, localPort } = options;
   if (localAddress !== undefined) hosts = inFamilyOf(localAddress, hosts);
-  const more = {
-    keepAlive,
-    keepAliveInitialDelay: keepAliveDelay,
-    localAddress,
-    localPort,
+  const more = { localAddress, localPort };
+  const tuned = (socket: Socket) => {
+    setKeepAlive(socket, options);
+    return result(socket);
   };
   if (hosts.length < 2) {
     const [host = hostname] = hosts;
-    return await openAt({ host, port, ...more }, signal, result);
+    return await openAt({ host, port, ...more }, signal, tuned);
   }
   const socket = await connectToFirst(hosts, {
     open: (host, signal) =>
       openAt({ host, port, ...more }, signal, (socket) => socket),
     close: (socket) => socket.destroy(),
   }, signal);
-  return await result(socket);
+  return await tuned(socket);
 }
 
 /** Bun would connect to another family from any address. */

@@ -13,13 +13,19 @@ import {
   unixAddress,
   UNNAMED_UNIX_ADDRESS,
 } from "../../net/address.ts";
+import { refuseProbes } from "../../net/keep_alive.ts";
 import { type NativeError, withErrorCode } from "../../net/socket_error.ts";
 import { listenOnSocketFile } from "../../net/socket_file.ts";
 import { isSocketInUse } from "../../net/socket_in_use.ts";
 import type { Address } from "../../socket.ts";
 import { connect } from "./connect.ts";
 import { toConnection } from "./connection.ts";
-import { endpointsOf, SOCKET_OPTIONS } from "./socket.ts";
+import {
+  canSetProbes,
+  endpointsOf,
+  setKeepAlive,
+  SOCKET_OPTIONS,
+} from "./socket.ts";
 import { type ServerHandshakes, serverHandshakes } from "./tls.ts";
 
 /** Listens by `net.createServer`. */
@@ -27,7 +33,10 @@ export async function listen(
   options: CheckedListen,
   queue: AcceptQueue,
 ): Promise<ListenerHandle> {
-  if (options.transport === "tcp") return await open(options, queue);
+  if (options.transport === "tcp") {
+    if (!canSetProbes()) refuseProbes("listen", options);
+    return await open(options, queue);
+  }
   return await listenOnSocketFile(options, {
     listen: (path) => open({ ...options, path }, queue, options.path),
     isOpen: (path) =>
@@ -124,10 +133,7 @@ class NodeListenerHandle implements ListenerHandle {
       return void socket.destroy();
     }
     const options = this.#options;
-    // Deno ignores the option of a server.
-    if (options.transport === "tcp" && options.keepAlive) {
-      socket.setKeepAlive(true, options.keepAliveDelay);
-    }
+    if (options.transport === "tcp") setKeepAlive(socket, options);
     const endpoints = isUnix
       ? { local: addr, remote: UNNAMED_UNIX_ADDRESS }
       // On a wildcard each connection has a local address of its own.

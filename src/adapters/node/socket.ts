@@ -1,8 +1,9 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { rejectOnAbort } from "../../net/abort.ts";
 import { tcpAddress } from "../../net/address.ts";
+import type { KeepAlive } from "../../net/checked_options.ts";
 import { SocketConnection } from "../../net/socket_connection.ts";
 import { type NativeTlsInfo, toTlsInfo } from "../../net/tls_info.ts";
 import type { Address } from "../../socket.ts";
@@ -18,6 +19,27 @@ export const SOCKET_OPTIONS = {
   noDelay: true,
   highWaterMark: 1,
 } as const;
+
+/** Sets what `keepAlive` asks for; Deno ignores the options of a server. */
+export function setKeepAlive(socket: Socket, options: KeepAlive): void {
+  const { keepAlive, keepAliveDelay, keepAliveProbes = {} } = options;
+  if (!keepAlive) return;
+  const { interval, count } = keepAliveProbes;
+  // The types of Node's older versions lack the last two.
+  const set: (
+    this: Socket,
+    enable: boolean,
+    delay: number,
+    interval?: number,
+    count?: number,
+  ) => unknown = socket.setKeepAlive;
+  set.call(socket, true, keepAliveDelay, interval, count);
+}
+
+/** Whether `setKeepAlive` takes the times of further probes. */
+export function canSetProbes(): boolean {
+  return Socket.prototype.setKeepAlive.length >= 4;
+}
 
 /** The addresses of a connection. */
 export interface Endpoints {
