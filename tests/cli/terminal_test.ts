@@ -78,16 +78,22 @@ function renderScreen(written: Written[]): string[] {
   const lines: string[][] = [[]];
   let line = 0;
   let column = 0;
+  let isWrapping = true;
   for (const [columns, text] of written) {
     // deno-lint-ignore no-control-regex
-    for (const part of text.split(/(\r|\n|\x1b\[J)/)) {
+    for (const part of text.split(/(\r|\n|\x1b\[J|\x1b\[\?7[lh])/)) {
       const row = column - column % columns;
       if (part === "\r") column = row;
       else if (part === "\x1b[J") {
         lines.length = line + 1;
         lines[line].length = column;
+      } else if (part.startsWith("\x1b[?7")) {
+        isWrapping = part.endsWith("h");
       } else if (part !== "\n") {
-        for (const character of part) lines[line][column++] = character;
+        for (const character of part) {
+          lines[line][column++] = character;
+          if (!isWrapping) column = Math.min(column, row + columns - 1);
+        }
       } else if (row + columns < lines[line].length) column = row + columns;
       else {
         column = 0;

@@ -24,10 +24,23 @@ import { until } from "../support/wait.ts";
 
 const options = { timeout: 30_000, skip: noSignals() };
 
+/** Tests without the runner's own handlers, by which Node ends all tests. */
+function testSignal(behaviour: string, test: () => Promise<void>): void {
+  it(behaviour, options, async () => {
+    const runners = process.listeners("SIGTERM");
+    for (const listener of runners) process.off("SIGTERM", listener);
+    try {
+      await test();
+    } finally {
+      for (const listener of runners) process.on("SIGTERM", listener);
+    }
+  });
+}
+
 const handled = () =>
   process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");
 
-it("a signal lets clients finish", options, async () => {
+testSignal("a signal lets clients finish", async () => {
   const before = handled();
   await using server = await serve({ port: 0 }, echo);
   await using client = await connect({ port: server.addr.port });
@@ -43,7 +56,7 @@ it("a signal lets clients finish", options, async () => {
   assertEquals(handled(), before);
 });
 
-it("a second signal closes the connections", options, async () => {
+testSignal("a second signal closes the connections", async () => {
   const aborted = Promise.withResolvers<void>();
   await using server = await serve({ port: 0 }, async (conn, { signal }) => {
     signal.addEventListener("abort", () => aborted.resolve());
@@ -62,7 +75,7 @@ it("a second signal closes the connections", options, async () => {
   assert(performance.now() - started < 3000, "It waited");
 });
 
-it("a signal stops a datagram server", options, async () => {
+testSignal("a signal stops a datagram server", async () => {
   await using server = await serveDatagrams({ port: 0 }, (data) => data);
   const served = serveUntilSignal(server);
   process.kill(process.pid, "SIGTERM");
@@ -87,7 +100,7 @@ it("a server that stops by itself ends it", options, async () => {
   assertEquals(handled(), before);
 });
 
-it("a signal before it listens stops it", options, async () => {
+testSignal("a signal before it listens stops it", async () => {
   const before = handled();
   const ready = Promise.withResolvers<void>();
   let port = 0;

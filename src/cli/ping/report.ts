@@ -260,6 +260,8 @@ interface Screen {
 
 /** Erases from the cursor to the end of the screen. */
 const ERASE_BELOW = "\x1b[J";
+/** A terminal may have become narrower before its signal arrives. */
+const [WRAP_OFF, WRAP_ON] = ["\x1b[?7l", "\x1b[?7h"];
 
 function createScreen(): Screen {
   const { stdout } = process;
@@ -269,7 +271,7 @@ function createScreen(): Screen {
     // what was there, so all below goes.
     const cut = escapeControls(text).slice(0, (stdout.columns || 80) - 1);
     // The cursor returns: a terminal prints ^C at its position.
-    stdout.write(`\r${cut}${ERASE_BELOW}\r`);
+    stdout.write(`${WRAP_OFF}\r${cut}${ERASE_BELOW}\r${WRAP_ON}`);
   };
   const erase = () => {
     if (statusLine !== "") write("");
