@@ -1,7 +1,7 @@
 // Random sequences of calls, held to a model of the contract.
 import process from "node:process";
 import { runSequence } from "../soak/model.ts";
-import { canSendToEnded, testContract } from "../support/adapters.ts";
+import { testContract } from "../support/adapters.ts";
 import { pair } from "../support/transports.ts";
 
 const COUNT = 75;
@@ -16,5 +16,4 @@ testContract(
       await runSequence(ends, seed);
     }
   },
-  canSendToEnded,
 );
