@@ -7,7 +7,7 @@ const LINES = 5;
 const SECOND = 1000;
 
 /** What a line says, beside its time; `text` stands for it in plain lines. */
-export interface LogEvent {
+interface LogEvent {
   event: "connect" | "reject" | "suppressed" | "shutdown";
   peer?: string;
   code?: string;

@@ -11,7 +11,7 @@ import {
 } from "../../mod.ts";
 
 /** The flags of an address, for `parseArgs`. */
-export const addressFlags = (port: string) => ({
+const addressFlags = (port: string) => ({
   hostname: { type: "string", default: "127.0.0.1" },
   port: { type: "string", default: port },
   udp: { type: "boolean", default: false },
@@ -65,7 +65,7 @@ const INCOMPATIBLE = {
 };
 
 /** Rejects flags that exclude each other. */
-export function checkFlags(flags: { udp: boolean; unix?: string }): void {
+function checkFlags(flags: { udp: boolean; unix?: string }): void {
   const transport = flags.udp
     ? "udp"
     : flags.unix !== undefined
@@ -87,7 +87,7 @@ export function toUnixPath(text: string): string {
 }
 
 /** Parses the value of a flag as a number. */
-export function toNumber(flag: string, text: string): number {
+function toNumber(flag: string, text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new TypeError(`Invalid --${flag} "${text}": expected an integer`);
 }

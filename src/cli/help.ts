@@ -12,25 +12,11 @@ const server = (port: number) =>
       --max-connections-per-host N  clients at once from one IP [no limit]
       --idle-timeout MS             milliseconds without a byte, 0 for ever
                                     [300000]
-      --json                        print about clients in JSON`;
-
-/** The flag of the servers that their examples lack. */
-const metrics =
-  "      --metrics [HOST:]PORT         HTTP with counters, /metrics for Prometheus";
+      --json                        print about clients in JSON
+      --metrics [HOST:]PORT         HTTP with counters, /metrics for Prometheus`;
 
 const ends = "Ctrl+C stops it: clients get five seconds to finish, a second " +
   "one none.";
-
-/** The output of `--help` of an example that is a server. */
-export function exampleHelp(
-  name: string,
-  about: string,
-  port: number,
-  ...own: string[]
-): string {
-  return [`Usage: ${name} [FLAGS]`, "", about, "", ...own, server(port)]
-    .join("\n");
-}
 
 /** How to connect to a server. */
 const target = `  -4, --ipv4              the IPv4 address of the name
@@ -63,14 +49,14 @@ Examples:
 
 Where there is no such executable:
   deno run -N jsr:@parley/echo/cli ping 127.0.0.1:7000
-  bun src/cli.ts ping 127.0.0.1:7000`,
+  bun node_modules/@parley/echo/src/cli.js ping 127.0.0.1:7000
+  node node_modules/@parley/echo/src/cli.js ping 127.0.0.1:7000`,
 
   echo: `Usage: parley echo [FLAGS]
 
 An echo server (RFC 862): sends back whatever comes, until the client ends.
 
 ${server(65432)}
-${metrics}
 
 ${ends}
 What it prints about clients: parley help log.
@@ -84,7 +70,6 @@ A greeting server: says hello and hangs up.
       --message TEXT                the greeting [Hello, client!]
       --when connect|message        at once, or after the client spoke [connect]
 ${server(8080)}
-${metrics}
 
 ${ends}
 

@@ -15,7 +15,7 @@ export const metricsFlag = { metrics: { type: "string" } } as const;
 type ReadStats = () => ServerStats | DatagramServerStats | undefined;
 
 /** An HTTP server that has the counters. */
-export interface MetricsServer {
+interface MetricsServer {
   url: string;
   /** Closes it and its connections. */
   close(): void;
