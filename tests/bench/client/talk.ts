@@ -16,7 +16,8 @@ export class Talk {
   readonly #socket: BunSocket<Talk | undefined>;
   readonly #message: Uint8Array;
   readonly #events: TalkEvents;
-  #sent = 0;
+  /** None of the message is left to send: `drain` may come before `send`. */
+  #sent = Infinity;
   #received = 0;
   #since = 0;
   /** The first message is checked byte by byte. */
