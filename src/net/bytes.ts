@@ -12,3 +12,8 @@ export function concat<T extends Uint8Array>(
   }
   return all;
 }
+
+/** The error of a send whose array is no longer what it was. */
+export function arrayChanged(): Error {
+  return new Error("The array was transferred or resized while it was sent");
+}

@@ -2,6 +2,7 @@ import { canonicalIp } from "../ip.ts";
 import type { AbortOptions, DatagramSocket, NetAddress } from "../socket.ts";
 import type { DatagramHandle } from "./adapter.ts";
 import { isLoopback } from "./address.ts";
+import { arrayChanged } from "./bytes.ts";
 import type { Datagram, DatagramQueue, OnDatagram } from "./datagram_queue.ts";
 import {
   checkGroup,
@@ -57,6 +58,7 @@ export class UdpSocket implements DatagramSocket {
   readonly addr: NetAddress<"udp">;
   readonly #handle: DatagramHandle;
   readonly #queue: DatagramQueue;
+  #isClosed = false;
   #closed: Promise<void> | undefined;
   /** Settles with the last send that the next one has to wait for. */
   #sending: Promise<unknown> | undefined;
@@ -115,6 +117,7 @@ export class UdpSocket implements DatagramSocket {
   }
 
   async #close(): Promise<void> {
+    this.#isClosed = true;
     const { addr } = this;
     this.#queue.onDatagram = undefined;
     this.#queue.waiting.close(() =>
@@ -139,10 +142,10 @@ export class UdpSocket implements DatagramSocket {
     checkGroup(this.addr, group, interfaceAddress);
     group = canonicalIp(group);
     const call = multicastCall(verb, group, this.addr.port);
-    if (this.#closed) throw closedError(call);
+    if (this.#isClosed) throw closedError(call);
     try {
       const on = await findInterface(interfaceAddress);
-      if (this.#closed) throw closedError(call);
+      if (this.#isClosed) throw closedError(call);
       if (verb === "join") await this.#handle.joinMulticast(group, on);
       else await this.#handle.leaveMulticast(group, on);
     } catch (error) {
@@ -160,8 +163,10 @@ export class UdpSocket implements DatagramSocket {
       throw socketError("EMSGSIZE", sendCall(hostname, port));
     }
     const previous = this.#sending;
+    const { length } = data;
     const send = () => {
-      if (this.#closed) throw closedError(sendCall(hostname, port));
+      if (this.#isClosed) throw closedError(sendCall(hostname, port));
+      if (data.length !== length) throw arrayChanged();
       return this.#handle.send(data, hostname, port, isName);
     };
     try {
@@ -200,10 +205,11 @@ export class UdpSocket implements DatagramSocket {
     done: (error?: unknown) => void,
   ): void {
     // The handler may change what it returned before it goes out.
-    const kept = isOurs ? data : data.slice();
+    // `slice` of a Buffer would be a view of it.
+    const kept = isOurs ? data : new Uint8Array(data);
     // An address with a scope has to be looked up.
     const isName = hostname.includes("%");
-    const isPlain = !isName && !this.#closed && kept.length <= MAX_BYTES;
+    const isPlain = !isName && !this.#isClosed && kept.length <= MAX_BYTES;
     if (isPlain && this.#handle.reply !== undefined) {
       const settle = (error?: unknown) =>
         error ? done(this.#sendError(error, hostname, port)) : done();
@@ -237,7 +243,7 @@ export class UdpSocket implements DatagramSocket {
 
   #sendError(error: unknown, hostname: string, port: number): Error {
     const call = sendCall(hostname, port);
-    if (this.#closed) return closedError(call);
+    if (this.#isClosed) return closedError(call);
     const found = toSocketError(error, call);
     const own = this.addr.hostname;
     if (found.code !== "EINVAL" || !isLoopback(own)) return found;
@@ -261,7 +267,7 @@ export class UdpSocket implements DatagramSocket {
           onDatagram(...next);
         }
         isCatchingUp = false;
-        if (isStarted && !this.#closed) queue.onDatagram = onDatagram;
+        if (isStarted && !this.#isClosed) queue.onDatagram = onDatagram;
       },
       stop: () => {
         isStarted = false;

@@ -1,5 +1,5 @@
 import type { SocketError } from "../errors.ts";
-import { concat } from "./bytes.ts";
+import { arrayChanged, concat } from "./bytes.ts";
 import { Fifo } from "./fifo.ts";
 import type { Handle } from "./handle.ts";
 import { SendBatch } from "./send_batch.ts";
@@ -308,8 +308,4 @@ function join(arrays: Uint8Array[], parts: QueuedSend[]): QueuedSend {
     resolve: (value) => parts.forEach(({ resolve }) => resolve(value)),
     reject: (reason) => parts.forEach(({ reject }) => reject(reason)),
   };
-}
-
-function arrayChanged(): Error {
-  return new Error("The array was transferred or resized while it was sent");
 }

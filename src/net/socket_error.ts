@@ -85,16 +85,25 @@ export function socketError(
   return error;
 }
 
+/** The most causes of an error to look at: they may go round in a circle. */
+const MAX_CAUSES = 8;
+
 /** Escapes what a console prints of a runtime's error and its causes. */
 function escapeMessages(error: unknown): void {
-  if (!(error instanceof Error)) return;
-  const message = escapeLines(error.message);
-  if (message !== error.message) {
-    const { stack } = error;
-    error.message = message;
-    if (stack !== undefined) error.stack = escapeLines(stack);
+  try {
+    for (let i = 0; i < MAX_CAUSES && error instanceof Error; i++) {
+      const { message, stack } = error;
+      const escaped = escapeLines(message);
+      if (escaped !== message) {
+        error.message = escaped;
+        if (stack !== undefined) error.stack = escapeLines(stack);
+      }
+      error = error.cause;
+    }
+  } catch {
+    // A cause that a caller's function threw stays as it is: it may be frozen,
+    // or a proxy that throws.
   }
-  escapeMessages(error.cause);
 }
 
 /**

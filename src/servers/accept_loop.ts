@@ -209,7 +209,7 @@ export class StreamServer<A extends Address> implements Server<A> {
 
   #reject(
     entry: ConnectionEntry,
-    code: "EAGAIN" | "EACCES",
+    code: "EAGAIN" | "EACCES" | "ETIMEDOUT",
     reason: string,
     cause?: unknown,
   ): void {
@@ -230,6 +230,8 @@ export class StreamServer<A extends Address> implements Server<A> {
     entry.handled = true;
     this.#totals.accepted++;
     this.#callbacks.onConnect(conn);
+    // It may have shut the server down.
+    if (!this.#entries.has(entry)) return;
     try {
       // Not awaited: a suspended async function here would keep half a
       // kilobyte for every idle connection.
@@ -308,7 +310,9 @@ export class StreamServer<A extends Address> implements Server<A> {
     const now = performance.now();
     for (const entry of this.#entries) {
       const limit = checkTime(entry, now, this.#idleTimeout);
-      if (limit !== undefined) this.#remove(entry, limit);
+      if (limit === undefined) continue;
+      if (entry.handled) this.#remove(entry, limit);
+      else this.#reject(entry, "ETIMEDOUT", "the filter does not answer");
     }
   }
 }

@@ -73,8 +73,9 @@ function format(message: unknown): string {
   const cut = text.length > MAX_MESSAGE
     ? `${text.slice(0, MAX_MESSAGE)}…`
     : text;
-  // Peers may have chosen parts of an error's message.
-  return escapeLines(cut);
+  // Peers may have chosen parts of an error's message: they must not look like
+  // another one.
+  return escapeLines(cut).replaceAll("\n", "\n  ");
 }
 
 /** Writes one batch after the other, each when the one before is written. */

@@ -198,8 +198,10 @@ function hasOwnLimits(options: LoopGuardOptions): boolean {
 
 /** Adds what a bucket has earned; returns how many replies are left. */
 function refill(bucket: Bucket, { burst, rate }: Limit, now: number): number {
-  const earned = Math.max(0, now - bucket.since) * rate / 1000;
+  const elapsed = Math.max(0, now - bucket.since);
   bucket.since = now;
+  // In no time, too, which times infinity is no number.
+  const earned = rate === Infinity ? burst : elapsed * rate / 1000;
   return bucket.left = Math.min(burst, bucket.left + earned);
 }
 

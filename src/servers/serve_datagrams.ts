@@ -258,14 +258,20 @@ class UdpServer implements DatagramServer {
     }
     const data = toBytes(reply);
     const { length } = data;
-    const isOurs = data !== reply || this.#handler === sendBack;
-    this.#hold(length);
-    this.#exchange.reply(data, from, isOurs, (error) => {
+    // One part of an array is handed out as it is.
+    const isOurs = typeof reply === "string" || this.#handler === sendBack;
+    const settle = (error?: unknown) => {
       this.#release(length);
       if (error !== undefined) return this.#reportError(error, from);
       this.#stats.sent++;
       this.#stats.bytesSent += length;
-    });
+    };
+    this.#hold(length);
+    try {
+      this.#exchange.reply(data, from, isOurs, settle);
+    } catch (error) {
+      settle(error);
+    }
   }
 
   #reportError(error: unknown, from: NetAddress<"udp">): void {

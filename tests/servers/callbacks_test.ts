@@ -2,6 +2,7 @@
 import { describe, it } from "node:test";
 import {
   type Address,
+  connect,
   type Connection,
   type ConnectionSummary,
   echo,
@@ -254,4 +255,72 @@ testEachTransport("stats count the present and the past", async (transport) => {
       bytesSent: past * 3 + 3,
     });
   }
+});
+
+describe("a filter may throw anything", () => {
+  const circle = new Error("In a circle");
+  circle.cause = circle;
+  const proxy = new Proxy(new Error(), {
+    get() {
+      throw new Error("From the proxy");
+    },
+    getPrototypeOf() {
+      throw new Error("From the prototype");
+    },
+  });
+  const errors = {
+    "an error that causes itself": circle,
+    "a frozen error": Object.freeze(new Error("\x1b[2J")),
+    "an error without a text": Object.assign(new Error(), { message: 5 }),
+    "a proxy that throws": proxy,
+  };
+  for (const [name, error] of Object.entries(errors)) {
+    it(name, async () => {
+      let isFirst = true;
+      const rejects: unknown[] = [];
+      await using server = await serve({
+        port: 0,
+        onError() {},
+        onReject: (_, { code }) => void rejects.push(code),
+        filter() {
+          if (!isFirst) return true;
+          isFirst = false;
+          throw error;
+        },
+      }, echo);
+      await using refused = await connect({ port: server.addr.port });
+      await recvAll(refused).catch(() => {});
+      await until(() => rejects.length > 0);
+      assertEquals(rejects, ["EACCES"]);
+      await using client = await connect({ port: server.addr.port });
+      await exchange(client, "served");
+    });
+  }
+});
+
+it("a filter that does not answer in time is reported", async () => {
+  const rejects: unknown[] = [];
+  await using server = await serve({
+    port: 0,
+    idleTimeout: 50,
+    filter: () => new Promise<boolean>(() => {}),
+    onReject: (_, { code }) => void rejects.push(code),
+  }, echo);
+  await using client = await connect({ port: server.addr.port });
+  assertEquals(await client.recv(), null);
+  await until(() => rejects.length > 0);
+  assertEquals([rejects, server.stats().rejected], [["ETIMEDOUT"], 1]);
+});
+
+it("no handler starts after a shutdown by onConnect", async () => {
+  const calls: string[] = [];
+  const server = await serve({
+    port: 0,
+    onConnect: () => void server.shutdown({ timeout: 0 }),
+    onDisconnect: () => void calls.push("onDisconnect"),
+  }, () => void calls.push("handler"));
+  await using client = await connect({ port: server.addr.port });
+  await recvAll(client).catch(() => {});
+  await server.finished;
+  assertEquals(calls, ["onDisconnect"]);
 });

@@ -1,6 +1,9 @@
 // Replies to many datagrams at once, which a runtime may send together.
+import { Buffer } from "node:buffer";
+import { it } from "node:test";
 import {
   bind,
+  type DatagramReply,
   type DatagramSocket,
   type NetAddress,
   serveDatagrams,
@@ -44,19 +47,62 @@ perFamily("replies to a peer keep their order", async (hostname) => {
   assertEquals([bytesSent, dropped], [bytesReceived, 0]);
 });
 
-perFamily("a handler may reuse the array of its reply", async (hostname) => {
-  const reply = new Uint8Array(8);
-  await using server = await serveDatagrams(
-    { hostname, port: 0, loopGuard: false },
-    (data) => {
-      const { written } = new TextEncoder().encodeInto(text(data), reply);
-      return reply.subarray(0, written);
-    },
-  );
-  await using socket = await bind({ hostname, port: 0 });
-  for await (const [sent, replies] of bursts(socket, server.addr)) {
-    assertEquals(replies, sent);
+/** How a handler may return its bytes, which it changes for the next reply. */
+const forms: [string, (bytes: Uint8Array<ArrayBuffer>) => DatagramReply][] = [
+  ["an array", (bytes) => bytes],
+  // Its `slice` is a view.
+  ["a Buffer", ({ buffer, length }) => Buffer.from(buffer, 0, length)],
+];
+for (const [name, form] of forms) {
+  perFamily(`a handler may reuse ${name}`, async (hostname) => {
+    const reply = new Uint8Array(8);
+    await using server = await serveDatagrams(
+      { hostname, port: 0, loopGuard: false },
+      (data) => {
+        const { written } = new TextEncoder().encodeInto(text(data), reply);
+        return form(reply.subarray(0, written));
+      },
+    );
+    await using socket = await bind({ hostname, port: 0 });
+    for await (const [sent, replies] of bursts(socket, server.addr)) {
+      assertEquals(replies, sent);
+    }
+  });
+}
+
+it("replies that cannot be read cost only themselves", async () => {
+  let errors = 0;
+  class Unreadable extends Uint8Array {
+    override get length(): number {
+      throw new Error("From the reply");
+    }
   }
+  await using server = await serveDatagrams({
+    port: 0,
+    loopGuard: false,
+    onError: () => void errors++,
+  }, (data) => text(data) === "bad" ? new Unreadable(3) : "good");
+  await using socket = await bind({ port: 0 });
+  // More than the handlers and replies that may be under way at once.
+  for (let i = 1; i <= 1100; i++) {
+    await socket.sendTo("bad", server.addr);
+    if (i % 50 === 0) await until(() => errors === i);
+  }
+  await socket.sendTo("ok", server.addr);
+  assertEquals(text((await socket.recvFrom())[0]), "good");
+});
+
+it("a datagram whose array changes in the queue fails", async () => {
+  await using socket = await bind({ port: 0 });
+  await using peer = await bind({ port: 0 });
+  const data = new Uint8Array(100);
+  const to = { ...peer.addr, hostname: "localhost" };
+  // A name is looked up first, so it waits.
+  const sends = [data.slice(), data].map((bytes) => socket.sendTo(bytes, to));
+  structuredClone(data, { transfer: [data.buffer] });
+  const [first, second] = await Promise.allSettled(sends);
+  assertEquals([first.status, second.status], ["fulfilled", "rejected"]);
+  assertEquals((await peer.recvFrom())[0].length, 100);
 });
 
 perFamily("a handler may change what it sent back", async (hostname) => {

@@ -114,6 +114,13 @@ describe("loopGuard", () => {
     for (let i = 0; i < 100; i++) mayAnswer(client);
     assertEquals(inARow(mayAnswer, peer("192.0.2.1", 40000)), 5);
   });
+  it("a rate of infinity allows everything", () => {
+    const rates = { rate: Infinity, addressRate: Infinity };
+    const options = { ...rates, totalRate: Infinity };
+    const mayAnswer = loopGuard(peer("127.0.0.1", 7000), options);
+    for (let i = 0; i < 20_000; i++) assert(mayAnswer(client));
+  });
+
   it("earns the rates of address and total", () => {
     const options = {
       ...{ addressBurst: 1, addressRate: 100, totalBurst: 1, totalRate: 1000 },

@@ -19,7 +19,8 @@ export interface BunSocket {
   readonly localPort: number;
   /** Undefined when the peer is gone. */
   readonly remoteAddress: string | undefined;
-  readonly remotePort: number;
+  /** None once the socket is closed. */
+  readonly remotePort: number | undefined;
   readonly fd: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;

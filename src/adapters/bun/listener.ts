@@ -125,7 +125,7 @@ export class BunListener implements ListenerHandle, SocketEvents {
   #peerOf(socket: BunSocket): Address {
     return this.#options.transport === "unix"
       ? UNNAMED_UNIX_ADDRESS
-      : tcpAddress(socket.remoteAddress ?? "", socket.remotePort);
+      : tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
   }
 
   #boundAddr(): Address {

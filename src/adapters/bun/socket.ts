@@ -54,7 +54,8 @@ export function toConnection(
     handle,
     localAddr ?? tcpAddress(socket.localAddress, socket.localPort),
     // Read now: Bun forgets the peer's address when the socket closes.
-    remoteAddr ?? tcpAddress(socket.remoteAddress ?? "", socket.remotePort),
+    remoteAddr ??
+      tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0),
     describeTls,
     secure ? undefined : startTls,
   );

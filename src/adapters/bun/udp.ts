@@ -115,7 +115,9 @@ class BunDatagramHandle implements DatagramHandle {
     }
     return new Promise((resolve, reject) => {
       const done = (error?: unknown) => error ? reject(error) : resolve();
-      this.#waiting.push({ data, hostname, port, done });
+      // The caller may transfer or resize it meanwhile.
+      const copy = new Uint8Array(data);
+      this.#waiting.push({ data: copy, hostname, port, done });
     });
   }
 
