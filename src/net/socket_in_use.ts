@@ -3,10 +3,13 @@ import type { NativeError } from "./socket_error.ts";
 /** Linux's list of its Unix sockets, those of this network namespace. */
 const TABLE = "/proc/net/unix";
 
+/** Its flags, type and state, and its path, in which any character may be. */
+const ROW = /^\S+: \S+ \S+ (\S+) (\S+) (\S+) +\d+ (.+)$/;
+
 /**
  * Whether a process has the stream socket at a path open; true when in doubt.
  *
- * @param path The path, as a server may have bound it.
+ * @param path The path of the socket.
  * @param connect Connects there; rejects with the code of the system.
  * @param mayRead Whether a file may be read without asking the user.
  */
@@ -24,17 +27,22 @@ export async function isSocketInUse(
   }
   // A server refuses, too, from its bind until it listens.
   if (!mayRead(TABLE)) return false;
-  const { readFile } = await import("node:fs/promises");
+  const { lstat, readFile } = await import("node:fs/promises");
   // Other systems have no such table, and Deno wants every permission for it.
   const table = await readFile(TABLE, "utf8").catch(() => "");
-  const { basename, isAbsolute, resolve } = await import("node:path");
-  const [full, name] = [resolve(path), basename(path)];
-  return table.split("\n").some((line) => {
-    const [, , , flags, type, state, , ...words] = line.trim().split(/ +/);
+  const identify = (path: string) =>
+    lstat(path, { bigint: true })
+      .then(({ dev, ino }) => `${dev}:${ino}`, () => undefined);
+  const file = await identify(path);
+  for (const line of table.split("\n")) {
+    const [, flags, type, state, name] = ROW.exec(line) ?? [];
     // Connections that an ended server accepted have its path, too.
     const isBound = flags === "00000000" && type === "0001" && state === "01";
-    const other = words.join(" ");
-    return isBound &&
-      (isAbsolute(other) ? other === full : basename(other) === name);
-  });
+    if (!isBound || name.startsWith("@")) continue;
+    // Another file than ours. What is not there was renamed, perhaps, and what
+    // is relative to an unknown folder may be ours.
+    const other = name.startsWith("/") ? await identify(name) : undefined;
+    if (other === undefined || other === file) return true;
+  }
+  return false;
 }

@@ -106,23 +106,37 @@ sys.stdin.read()`;
     });
   }
 
-  it("by a server that does not listen yet resists it", onLinux, async () => {
-    const path = pathOf();
-    const script = `
+  /** How a server has bound the path, which the kernel's table may not have. */
+  const bindings = {
+    "at its path": "s.bind(args[0])",
+    "through a linked folder": `
+os.symlink(os.path.dirname(args[0]), args[0] + "-link")
+s.bind(args[0] + "-link/" + os.path.basename(args[0]))`,
+    "and renamed": `
+s.bind(args[0] + "-first")
+os.rename(args[0] + "-first", args[0])`,
+  };
+  for (const [way, bound] of Object.entries(bindings)) {
+    const behaviour = `by a server that does not listen yet, bound ${way}`;
+    it(`${behaviour}, resists it`, onLinux, async () => {
+      const path = pathOf();
+      const script = `
+import os
 s = socket.socket(socket.AF_UNIX)
-s.bind(args[0])
+${bound}
 print("ready", flush=True)
 sys.stdin.readline()
 s.listen()
 print("listening", flush=True)
 sys.stdin.read()`;
-    await using server = start(python(script, path));
-    await server.line();
-    await assertKept(path);
-    server.process.stdin?.write("\n");
-    await server.line();
-    await using _client = await connect(at(path));
-  });
+      await using server = start(python(script, path));
+      await server.line();
+      await assertKept(path);
+      server.process.stdin?.write("\n");
+      await server.line();
+      await using _client = await connect(at(path));
+    });
+  }
 
   const isolated = noNamespaces();
   it("by a busy server of another network resists it", {
