@@ -66,7 +66,10 @@ class SocketFile {
     this.#options = options;
     this.#runtime = runtime;
     this.#node = node;
-    this.#full = node.path.resolve(options.path);
+    // Not resolved: where `a` is a link, `a/../x` is no file beside it.
+    this.#full = node.path.isAbsolute(options.path)
+      ? options.path
+      : `${node.process.cwd()}/${options.path}`;
     this.#address = unixAddress(options.path);
   }
 
@@ -123,10 +126,7 @@ class SocketFile {
       const id = crypto.randomUUID();
       const folder = [
         `${this.#full}.${id.slice(0, 8)}`,
-        this.#node.path.join(
-          this.#node.path.dirname(this.#full),
-          id.slice(0, 4),
-        ),
+        `${this.#node.path.dirname(this.#full)}/${id.slice(0, 4)}`,
       ].find((folder) => this.#fit(`${folder}/s`) !== undefined);
       if (folder === undefined || mayUse?.(`${folder}/s`) === false) return;
       try {
@@ -297,7 +297,8 @@ class SocketFile {
     const fits = (path: string) =>
       new TextEncoder().encode(path).length <= longestPath();
     if (fits(path)) return path;
-    const relative = this.#node.path.relative(this.#node.process.cwd(), path);
-    return fits(relative) ? relative : undefined;
+    const here = `${this.#node.process.cwd()}/`;
+    const relative = path.startsWith(here) && path.slice(here.length);
+    return relative && fits(relative) ? relative : undefined;
   }
 }

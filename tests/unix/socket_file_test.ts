@@ -83,6 +83,21 @@ describe("a path that is taken", () => {
 });
 
 describe("a path that cannot be", () => {
+  it("goes through a linked folder as the kernel does", options, async () => {
+    const inner = mkdtempSync(join(folder, "real-")) + "/in";
+    mkdirSync(inner);
+    const link = pathOf();
+    symlinkSync(inner, link);
+    const path = `${link}/../x`;
+    await using listener = await listen(at(path));
+    await assertServes(listener);
+    assert(lstatSync(join(inner, "../x")).isSocket());
+    assert(!existsSync(join(link, "../x")), "It is beside the link");
+    await listener.close();
+    assert(!existsSync(path));
+    await assertRejectsWith("ENOENT", () => listen(at(`${inner}/no/../x`)));
+  });
+
   it("in a missing directory is ENOENT", options, async () => {
     const path = join(folder, "missing", "x.sock");
     const error = await assertRejectsWith("ENOENT", () => listen(at(path)));
