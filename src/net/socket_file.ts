@@ -45,6 +45,9 @@ export async function listenOnSocketFile(
   return await file.listenAside() ?? await file.listenAtPath();
 }
 
+/** Linux's links to the open files of a process. */
+const DESCRIPTORS = "/proc/self/fd";
+
 /** The socket files to remove if the process ends with their listeners open. */
 const openFiles = new Set<() => void>();
 let hasExitListener = false;
@@ -87,7 +90,7 @@ class SocketFile {
     let handle: ListenerHandle | undefined;
     try {
       handle = await this.#runtime.listen(this.#fit(socket) ?? socket);
-      this.#setMode(socket);
+      this.#setModeIn(folder, socket);
       const ours = this.#identify(socket);
       if (await this.#publish(socket)) return this.#wrap(handle, ours);
       await handle.close();
@@ -216,6 +219,33 @@ class SocketFile {
     const isDone = isStale || this.#link(aside, this.#full) === undefined;
     if (isDone) this.#unlink(aside);
     return isStale;
+  }
+
+  /**
+   * Sets the mode of the socket in our folder. Where others may rename that
+   * folder and put their own in its place, its path could lead to any file, so
+   * on Linux its descriptor does.
+   */
+  #setModeIn(folder: string, socket: string): void {
+    if (this.#options.mode === undefined) return;
+    const { fs } = this.#node;
+    const mayUse = this.#runtime.mayUse?.(DESCRIPTORS) !== false;
+    if (!mayUse || !fs.existsSync(DESCRIPTORS)) return this.#setMode(socket);
+    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+    const fd = fs.openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      const { uid, mode } = fs.fstatSync(fd);
+      const isOurs = uid === fs.statSync(DESCRIPTORS).uid;
+      if (!isOurs || (mode & 0o077) !== 0) {
+        throw socketError("EADDRINUSE", {
+          syscall: "listen",
+          address: this.#address,
+        });
+      }
+      this.#setMode(`${DESCRIPTORS}/${fd}/s`);
+    } finally {
+      fs.closeSync(fd);
+    }
   }
 
   #setMode(path: string): void {

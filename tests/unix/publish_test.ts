@@ -12,6 +12,7 @@ import {
   rmdirSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
@@ -21,13 +22,19 @@ import { listen } from "../../mod.ts";
 import type { ListenerHandle } from "../../src/net/adapter.ts";
 import { longestPath } from "../../src/net/address.ts";
 import { listenOnSocketFile } from "../../src/net/socket_file.ts";
-import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertRejectsWith,
+} from "../support/assert.ts";
 import { folder } from "../support/folder.ts";
-import { noUnix } from "../support/platform.ts";
+import { notLinux, noUnix } from "../support/platform.ts";
 import { assertServes, at } from "../support/socket_files.ts";
 import { pathOf } from "../support/transports.ts";
 
 const options = { timeout: 30_000, skip: noUnix() };
+const onLinux = { ...options, skip: notLinux() };
 
 /** A runtime that binds with `node:net`, and keeps account. */
 function runtime() {
@@ -54,6 +61,25 @@ function runtime() {
 }
 
 describe("a socket that is linked to its path", () => {
+  it("leads its mode to no other file", onLinux, async () => {
+    const victim = pathOf();
+    writeFileSync(victim, "precious", { mode: 0o600 });
+    const { bound: _bound, counts, ...own } = runtime();
+    const attempt = listenOnSocketFile({ ...at(pathOf()), mode: 0o666 }, {
+      ...own,
+      async listen(path) {
+        const handle = await own.listen(path);
+        // As whoever may rename what is in the folder above.
+        renameSync(dirname(path), `${dirname(path)}-away`);
+        mkdirSync(dirname(path));
+        symlinkSync(victim, path);
+        return handle;
+      },
+    });
+    await assertRejectsWith("EADDRINUSE", () => attempt);
+    assertEquals([statSync(victim).mode & 0o777, counts.open], [0o600, 0]);
+  });
+
   it("is nobody else's before its mode is set", options, async () => {
     const path = pathOf();
     const { bound, counts, ...own } = runtime();
