@@ -92,9 +92,11 @@ const MAX_CAUSES = 8;
 function escapeMessages(error: unknown): void {
   try {
     for (let i = 0; i < MAX_CAUSES && error instanceof Error; i++) {
-      const { message, stack } = error;
+      const { message } = error;
       const escaped = escapeLines(message);
       if (escaped !== message) {
+        // Not before: Deno panics if it makes a stack without a descriptor.
+        const { stack } = error;
         error.message = escaped;
         if (stack !== undefined) error.stack = escapeLines(stack);
       }
