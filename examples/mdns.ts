@@ -1,4 +1,4 @@
-// A multicast DNS responder (RFC 6762): tells the address of one name.
+// A multicast DNS responder (RFC 6762): answers with the address of one name.
 import { isIPv4 } from "node:net";
 import process from "node:process";
 import { parseArgs } from "node:util";

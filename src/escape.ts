@@ -17,7 +17,7 @@ export function escapeLines(text: string): string {
   );
 }
 
-/** The same for JSON, whose value stays as it is. */
+/** The same for JSON, of which the value stays as it is. */
 export function escapeJson(json: string): string {
   return json.replace(
     CONTROLS,

@@ -518,7 +518,7 @@ export interface Connection<A extends Address = Address>
  * A UDP socket: messages with boundaries, no connection, no guarantee that they
  * arrive. An ICMP error from one peer, such as a closed port, does not end the
  * socket. It is not reported either, as none is connected to one peer: a port
- * that nobody listens on is silent, so give `recvFrom` a `signal`.
+ * without a listener is silent, so give `recvFrom` a `signal`.
  *
  * `for await` receives one datagram after the other, and ends when the socket
  * is closed. Leaving the loop early does not close the socket; leaving the scope

@@ -13,7 +13,7 @@ export function concat<T extends Uint8Array>(
   return all;
 }
 
-/** The error of a send whose array is no longer what it was. */
+/** Makes the error of a send of which the array has changed. */
 export function arrayChanged(): Error {
   return new Error("The array was transferred or resized while it was sent");
 }

@@ -32,7 +32,7 @@ export interface DatagramExchange {
   /**
    * Sends a reply as `sendTo` does, possibly together with others.
    *
-   * @param isOurs Whether nobody changes the data any more.
+   * @param isOurs Whether no caller can change the data.
    * @param done Called with the error, if any, at once or later.
    */
   reply(

@@ -230,7 +230,7 @@ class UdpServer implements DatagramServer {
     }
   }
 
-  /** Counts work that nobody awaits; it must not reject. */
+  /** Counts work that is not awaited; it must not reject. */
   async #track(work: Promise<void>, bytes: number): Promise<void> {
     this.#hold(bytes);
     await work;

@@ -1,4 +1,6 @@
 // Servers whose standard error takes nothing, or fails: they go on.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { bind, connect, echo, serve, serveDatagrams } from "../../mod.ts";
@@ -8,6 +10,7 @@ import { recvAll, text } from "../support/bytes.ts";
 import { parley, portIn } from "../support/cli.ts";
 import { captureConsoleError } from "../support/console.ts";
 import { signal } from "../support/examples.ts";
+import { folder } from "../support/folder.ts";
 import { notLinux } from "../support/platform.ts";
 import { type Program, python, runtimes, start } from "../support/programs.ts";
 import { until } from "../support/wait.ts";
@@ -194,4 +197,24 @@ describe("a console.error of the program's own", () => {
     }
     assertEquals(server.stats().accepted, 2);
   });
+});
+
+describe("a message of several lines", () => {
+  for (const runtime of runtimes) {
+    it(`looks like no other one, on ${runtime.name}`, options, async () => {
+      const program = join(folder, `forged-${runtime.name}.ts`);
+      const log = new URL("../../src/servers/log.ts", import.meta.url).href;
+      writeFileSync(
+        program,
+        `import { log } from ${JSON.stringify(log)};
+log("bad request: x\\nsshd: accepted");
+log("the next");`,
+      );
+      await using running = start([...runtime.command, program]);
+      const { stderr, status } = await running.ended;
+      assertEquals(status, 0, stderr);
+      const lines = ["bad request: x", "  sshd: accepted", "the next", ""];
+      assertEquals(stderr.split("\n"), lines);
+    });
+  }
 });

@@ -3,25 +3,16 @@ import { parseArgs } from "node:util";
 import { pingFlags, toPingOptions } from "../../src/cli/ping/options.ts";
 import { jsonReport } from "../../src/cli/ping/report.ts";
 import { runPing } from "../../src/cli/ping/run.ts";
+import type { Counts } from "../../src/cli/ping/stats.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { certificates } from "./certificates.ts";
 
 /** The document of `ping --json`. */
-export interface Document {
+export interface Document extends Counts {
   target: string;
   transport: string;
   size: number;
   ok: boolean;
-  sent: number;
-  received: number;
-  corrupt: number;
-  lost: number;
-  late: number;
-  duplicates: number;
-  reordered: number;
-  unexpected: number;
-  extraBytes: number;
-  missingBytes: number;
   lossPercent: number;
   rtt: { min: number; avg: number; max: number; p99: number } | null;
   duration: number;

@@ -5,7 +5,7 @@ import type { DatagramQueue } from "../../net/datagram_queue.ts";
 import type { MulticastInterface } from "../../net/multicast.ts";
 import type { NetAddress } from "../../socket.ts";
 
-/** A bound socket of `node:dgram`, whose `lookup` resolves names. */
+/** A bound socket of `node:dgram`; its `lookup` resolves names. */
 export class NodeDatagramHandle implements DatagramHandle {
   readonly addr: NetAddress<"udp">;
   readonly #socket: Socket;

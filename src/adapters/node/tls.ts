@@ -159,7 +159,7 @@ export class ServerHandshakes {
     keepHalfOpen(secured);
     if (flow !== undefined) flushBeforeFinish(secured);
     this.#pending.add(secured, endpoints.remote);
-    // The handshake failed: by junk, a wrong protocol, or the client's end. No
+    // The handshake failed: by other bytes, a wrong protocol, or the client's end. No
     // error is made where it did not, for most connections end later.
     const giveUp = (error?: unknown) => {
       if (!this.#fail(secured, error)) return;
