@@ -29,6 +29,7 @@ export const serverFlags = (port: string) => ({
   "proxy-protocol": { type: "string" },
   "remove-stale": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
+  metrics: { type: "string" },
 } as const);
 
 /** The flags of a greeting server, for `parseArgs`. */
@@ -52,6 +53,7 @@ export interface ServerFlags {
   "proxy-protocol"?: string;
   "remove-stale": boolean;
   json: boolean;
+  metrics?: string;
 }
 
 /** Flags without a meaning on a transport: ignored, `--tls` would be unsafe. */

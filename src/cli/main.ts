@@ -16,7 +16,7 @@ import {
   toWhen,
 } from "./flags.ts";
 import { help } from "./help.ts";
-import { metricsFlag, serveMetrics } from "./metrics.ts";
+import { serveMetrics } from "./metrics.ts";
 import { pingFlags, toPingOptions } from "./ping/options.ts";
 import { jsonReport, textReport } from "./ping/report.ts";
 import { runPing } from "./ping/run.ts";
@@ -91,7 +91,7 @@ function shorten(error: Error): string {
 
 async function echo(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { ...serverFlags("65432"), ...metricsFlag },
+    options: serverFlags("65432"),
     allowPositionals: true,
   });
   rejectArguments(positionals);
@@ -101,7 +101,7 @@ async function echo(): Promise<void> {
 
 async function greet(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { ...greetingFlags, ...metricsFlag },
+    options: greetingFlags,
     allowPositionals: true,
   });
   rejectArguments(positionals);
@@ -112,7 +112,7 @@ async function greet(): Promise<void> {
 
 /** Runs a server until a signal, with its metrics if they are asked for. */
 async function runServer(
-  flags: ServerFlags & { metrics?: string },
+  flags: ServerFlags,
   serve: () => Promise<Server | DatagramServer>,
 ): Promise<void> {
   let server: Server | DatagramServer | undefined;

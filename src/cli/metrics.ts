@@ -8,9 +8,6 @@ import {
   type ServerStats,
 } from "../../mod.ts";
 
-/** The flag of the servers, for `parseArgs`. */
-export const metricsFlag = { metrics: { type: "string" } } as const;
-
 /** Returns the counters, or `undefined` before the server listens. */
 type ReadStats = () => ServerStats | DatagramServerStats | undefined;
 

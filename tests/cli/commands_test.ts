@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { connect, formatAddress } from "../../mod.ts";
 import { connectFlags } from "../../src/cli/connect.ts";
 import { greetingFlags, serverFlags } from "../../src/cli/flags.ts";
-import { metricsFlag } from "../../src/cli/metrics.ts";
+
 import { pingFlags } from "../../src/cli/ping/options.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { recvAll, text } from "../support/bytes.ts";
@@ -24,8 +24,8 @@ import { pathOf } from "../support/transports.ts";
 import config from "../../deno.json" with { type: "json" };
 
 const flags = {
-  echo: { ...serverFlags("0"), ...metricsFlag },
-  greet: { ...greetingFlags, ...metricsFlag },
+  echo: serverFlags("0"),
+  greet: greetingFlags,
   ping: pingFlags,
   connect: connectFlags,
 };
